@@ -1,0 +1,42 @@
+# make demo, make test: each does all its own set-up, in a virtual environment of its own.
+VENV ?= .venv
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+OUT ?= demo
+
+.PHONY: demo test test-slow lint bench clean
+
+$(STAMP): pyproject.toml constraints.txt tools/venv.sh
+	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Six neurons on the noise of a real device, two ways: one qubit each and the parity sector.
+demo: $(STAMP)
+	rm -rf $(OUT)
+	$(BIN)/qbrain run lmg --neurons 6 --gamma 1.0 --g0 1.0 --tau-r 1 --time 40 --steps 80 \
+	    --backend fake_fez --evolution fast-forward --shots 4000 --seed 7 --out $(OUT)/qubits
+	$(BIN)/qbrain run lmg --neurons 6 --gamma 0.8 --g0 1.0 --tau-r 1 --time 40 --steps 80 \
+	    --encoding dicke --backend fake_fez --shots 4000 --seed 7 --out $(OUT)/sector
+	$(BIN)/qbrain compare $(OUT)/qubits $(OUT)/sector
+	@echo "Open $(OUT)/qubits/report.html and $(OUT)/sector/report.html"
+
+test: lint
+	$(BIN)/python -m pytest -n 2 -q
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -n 2 -q -m slow
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p qbrain.circuits -p qbrain.backends -p qbrain.classical_feedback \
+	    -p qbrain.experiments -p qbrain.reference
+
+bench: $(STAMP)
+	for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b || exit 1; done
+
+clean:
+	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Where circuits run: samplers, transpiling, device snapshots, the validation gate."""

@@ -1,0 +1,13 @@
+"""Named errors of the places where circuits run."""
+
+from __future__ import annotations
+
+__all__ = ["BackendError", "CompileError"]
+
+
+class BackendError(ValueError):
+    """Wrong use of a place where circuits run; the message says what was wanted and what came."""
+
+
+class CompileError(BackendError):
+    """A circuit cannot be brought onto a target, or did not arrive there as it should."""

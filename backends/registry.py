@@ -1,0 +1,117 @@
+"""Opening a place to run circuits by its name."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from qbrain.backends.errors import BackendError
+
+if TYPE_CHECKING:
+    from qbrain.backends.sampling import TargetSampler
+    from qbrain.backends.stateful import StatefulSampler
+
+__all__ = [
+    "BackendInfo",
+    "backend_names",
+    "list_backends",
+    "open_sampler",
+    "open_stateful_sampler",
+]
+
+SIMULATORS = ("statevector", "aer")
+
+
+@dataclass(frozen=True)
+class BackendInfo:
+    """One place where circuits run: its name, what it is, its size (None: no limit of its own)
+    and what it needs.
+    """
+
+    name: str
+    kind: str
+    qubits: int | None
+    needs: str
+
+
+def backend_names() -> list[str]:
+    """Every name that :func:`open_sampler` takes."""
+    from qbrain.backends.snapshot import snapshot_names
+
+    return [*SIMULATORS, *snapshot_names()]
+
+
+def list_backends() -> list[BackendInfo]:
+    """What circuits can be run on here, and what each needs."""
+    from qbrain.backends.snapshot import snapshot_names, snapshot_qubits
+
+    return [
+        BackendInfo("statevector", "ideal simulator", None, "nothing (slow past 12 qubits)"),
+        BackendInfo("aer", "ideal simulator", None, "nothing"),
+        *(
+            BackendInfo(name, "device snapshot", snapshot_qubits(name), "nothing")
+            for name in snapshot_names()
+        ),
+    ]
+
+
+def open_sampler(
+    name: str,
+    *,
+    qubits: int,
+    seed: int | None = None,
+    shots_hint: int | None = None,
+    fractional: bool = False,
+) -> TargetSampler:
+    """A sampler over ``qubits`` qubits: ``statevector``, ``aer``, or ``fake_<device>``.
+
+    ``shots_hint`` only makes ``details["method"]`` of a noisy sampler say what that many shots
+    will be run with. ``fractional`` gives a snapshot an ``rzz`` gate at angles in [0, π/2].
+
+    Raises:
+        BackendError: for an unknown name (near ones are listed), for more qubits than the device
+            has, for a bad seed, and for ``fractional`` on an ideal simulator, which has no use
+            for it.
+    """
+    if name in SIMULATORS:
+        if fractional:
+            raise BackendError(f"fractional: wanted a device snapshot, got {name}")
+        if name == "aer":
+            from qbrain.backends.aer import AerSampler
+
+            return AerSampler(qubits, seed=seed)
+        from qbrain.backends.statevector import StatevectorSampler
+
+        return StatevectorSampler(qubits, seed=seed)
+    names = backend_names()
+    if name not in names:
+        near = difflib.get_close_matches(str(name), names, n=4, cutoff=0.5)
+        hint = ", ".join(near) if near else "statevector, aer or fake_<device>"
+        raise BackendError(f"backend: wanted a known name ({hint}), got {name!r}")
+    from qbrain.backends.aer import NoisyAerSampler
+    from qbrain.backends.snapshot import cut
+
+    part = cut(name, qubits, fractional)
+    sampler = NoisyAerSampler(
+        name,
+        part.target,
+        part.channels,
+        part.mixtures,
+        seed=seed,
+        details=part.details,
+        readout=part.readout,
+    )
+    sampler.details["method"] = sampler.method_for(qubits, shots_hint or sampler.default_shots)
+    return sampler
+
+
+def open_stateful_sampler(name: str, *, qubits: int, seed: int | None = None) -> StatefulSampler:
+    """A sampler that keeps its state between runs: ``aer`` or ``statevector``.
+
+    Raises:
+        BackendError: for any other name (noise and devices keep no state), and for a bad seed.
+    """
+    from qbrain.backends.stateful import StatefulSampler
+
+    return StatefulSampler(name, qubits, seed=seed)

@@ -1,0 +1,357 @@
+"""Real devices' bundled calibrations, cut to the qubits in use.
+
+The IBM client ships configuration and calibration of real machines. Simulating one of them whole
+costs 10 to 20 s a call, because its noise model spans more than a hundred qubits. Here a device is
+cut once to its best line of n qubits: the target keeps durations and errors and is over qubits
+0…n−1, and the noise model is made from that target alone.
+
+**Which line is best.** Lines are scored by the fidelity expected of a complete graph of
+interactions on them: n rounds of two-qubit blocks on alternating neighbours, so n/2 blocks an
+edge, each of three two-qubit gates with a √X on either side, and one reading of every qubit:
+
+    cost = Σ_edges (n/2)·3·[c₂ + c₁ + c₁'] + Σ_qubits c_read + Σ_ends (n/2)·3·c_idle
+
+where c = −log(1 − infidelity). A gate's infidelity is the calibrated error or, where that is
+larger, what T1 and T2 alone do in the gate's duration; the two ends wait through every other
+round, which costs them the relaxation over its duration.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import warnings
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit.circuit import Delay, Parameter
+from qiskit.circuit.library import get_standard_gate_name_mapping
+from qiskit.transpiler import Target
+
+from qbrain.backends.errors import BackendError
+from qbrain.backends.fractional import with_fractional_rzz
+from qbrain.backends.ideal import check_qubits
+from qbrain.backends.line import Costs, Place, best_line, best_patch
+from qbrain.backends.sampling import Detail
+
+__all__ = ["Cut", "Snapshot", "cut", "line_costs", "load", "snapshot_names", "snapshot_qubits"]
+
+GATES_A_BLOCK = 3
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A whole device as it was calibrated.
+
+    Attributes:
+        name: ``fake_<device>``.
+        device: the machine's own name.
+        calibration: time of the calibration, ISO 8601.
+        target: of the whole device.
+        readout: (qubits, 2): p(1|0), p(0|1); nan where the device gives none.
+        note: what its makers say must be known about it, or nothing.
+    """
+
+    name: str
+    device: str
+    calibration: str
+    target: Target
+    readout: NDArray[np.float64]
+    note: str
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A device cut to the qubits in use, with the noise of those qubits.
+
+    ``channels`` and ``mixtures`` are one noise model written in two ways: errors as Kraus
+    channels, and as mixtures of Paulis and resets.
+    """
+
+    target: Target
+    channels: Any
+    mixtures: Any
+    readout: NDArray[np.float64]
+    place: Place
+    details: dict[str, Detail]
+
+
+@lru_cache(maxsize=1)
+def _folders() -> dict[str, Path]:
+    """Folder of each snapshot, by its name; found without importing the client."""
+    spec = find_spec("qiskit_ibm_runtime")
+    if spec is None or spec.origin is None:
+        return {}
+    root = Path(spec.origin).parent / "fake_provider" / "backends"
+    return {
+        f"fake_{folder.name}": folder
+        for folder in sorted(root.iterdir())
+        if any(folder.glob("conf_*.json"))
+    }
+
+
+def snapshot_names() -> list[str]:
+    """Names of all snapshots that the IBM client ships, in alphabetical order."""
+    return list(_folders())
+
+
+def snapshot_qubits(name: str) -> int:
+    """Number of qubits of a device, from its configuration file alone."""
+    (configuration,) = _folders()[name].glob("conf_*.json")
+    return int(json.loads(configuration.read_text(encoding="utf-8"))["n_qubits"])
+
+
+@lru_cache(maxsize=4)
+def load(name: str) -> Snapshot:
+    """Read a device's calibration.
+
+    Raises:
+        BackendError: if no snapshot has this name.
+    """
+    if name not in _folders():
+        raise BackendError(f"device: wanted a snapshot's name such as fake_fez, got {name!r}")
+    from qiskit_ibm_runtime import fake_provider
+
+    classes = {
+        getattr(value, "backend_name", None): value for value in vars(fake_provider).values()
+    }
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        backend = classes[name]()
+        target = backend.target
+        properties = backend.properties()
+    return Snapshot(
+        name=name,
+        device=str(properties.backend_name),
+        calibration=properties.last_update_date.isoformat(),
+        target=target,
+        readout=_readout(properties, target),
+        note=" ".join(str(warning.message) for warning in caught),
+    )
+
+
+def _readout(properties: Any, target: Target) -> NDArray[np.float64]:
+    """Assignment errors: measured for each outcome where the device says so, else their mean."""
+    table = np.full((target.num_qubits, 2), np.nan)
+    for qubit in range(target.num_qubits):
+        values = properties.qubit_property(qubit)
+        if "prob_meas1_prep0" in values and "prob_meas0_prep1" in values:
+            table[qubit] = values["prob_meas1_prep0"][0], values["prob_meas0_prep1"][0]
+        elif "readout_error" in values:
+            table[qubit] = values["readout_error"][0]
+    return table
+
+
+def relaxation_infidelity(target: Target, qubits: tuple[int, ...], duration: float) -> float:
+    """Average gate infidelity of T1 and T2 acting on ``qubits`` for ``duration`` seconds.
+
+    With the process fidelity of each qubit F_p = (1 + e^{−t/T1} + 2e^{−t/T2})/4, T2 <= 2 T1, and
+    d = 2^qubits: F = (d ΠF_p + 1)/(d + 1). 0 where the device gives no times at all; nan where it
+    gives none for these qubits.
+    """
+    if not target.qubit_properties:
+        return 0.0
+    process = 1.0
+    for qubit in qubits:
+        times = target.qubit_properties[qubit]
+        if times is None or not times.t1 or not times.t2:
+            return math.nan
+        t2 = min(times.t2, 2 * times.t1)
+        process *= (1 + math.exp(-duration / times.t1) + 2 * math.exp(-duration / t2)) / 4
+    size = 2 ** len(qubits)
+    return float(1 - (size * process + 1) / (size + 1))
+
+
+def two_qubit_gates_of(target: Target) -> list[str]:
+    """Names of the target's two-qubit gates that are tied to known edges."""
+    return sorted(
+        name
+        for name in target.operation_names
+        if target[name] and all(place is not None and len(place) == 2 for place in target[name])
+    )
+
+
+def line_costs(target: Target, readout: NDArray[np.float64], length: int) -> Costs:
+    """What each qubit and edge costs a line of ``length`` qubits (see the module's head).
+
+    Qubits and edges without complete calibration, or with an error of 1, are left out.
+    """
+    single = next((name for name in ("sx", "u2", "u3") if name in target.operation_names), None)
+    turns, blocks, idles = {}, {}, {}
+    edges: dict[tuple[int, int], float] = {}
+    durations: list[float] = []
+    for name in two_qubit_gates_of(target):
+        for place, properties in target[name].items():
+            cost = _gate_cost(target, place, properties)
+            edge = (min(place), max(place))
+            if math.isfinite(cost):
+                edges[edge] = min(cost, edges.get(edge, math.inf))
+                durations.append(properties.duration or 0.0)
+    nodes = {}
+    round_time = GATES_A_BLOCK * float(np.median(durations)) if durations else 0.0
+    for qubit in range(target.num_qubits):
+        turn = 0.0
+        if single is not None:
+            turn = _gate_cost(target, (qubit,), target[single].get((qubit,)))
+        reading = _cost(float(readout[qubit].mean()))
+        idle = _cost(relaxation_infidelity(target, (qubit,), round_time))
+        if math.isfinite(turn + reading + idle):
+            turns[qubit], nodes[qubit], idles[qubit] = turn, reading, idle * length / 2
+    for (a, b), cost in edges.items():
+        if a in nodes and b in nodes:
+            blocks[a, b] = length / 2 * GATES_A_BLOCK * (cost + turns[a] + turns[b])
+    if length == 1:
+        return Costs({qubit: reading + turns[qubit] for qubit, reading in nodes.items()}, {})
+    return Costs(nodes, blocks, idles)
+
+
+def _gate_cost(target: Target, place: tuple[int, ...], properties: Any) -> float:
+    """−log of a gate's fidelity; infinite where the device does not give it."""
+    if properties is None or properties.error is None:
+        return math.inf
+    relaxation = relaxation_infidelity(target, place, properties.duration or 0.0)
+    return _cost(max(properties.error, relaxation) if relaxation == relaxation else math.nan)
+
+
+def _cost(infidelity: float) -> float:
+    return -math.log1p(-infidelity) if 0 <= infidelity < 1 else math.inf
+
+
+@lru_cache(maxsize=32)
+def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
+    """Cut a snapshot to its best line of ``qubits`` qubits; built once and kept.
+
+    Where the device has no such line (a T of five qubits has none of five), the best connected
+    patch is taken. ``fractional`` adds an ``rzz`` gate (see
+    :func:`qbrain.backends.fractional.with_fractional_rzz`).
+
+    Raises:
+        BackendError: if there is no such snapshot, or not so many connected qubits on it.
+    """
+    check_qubits(qubits)
+    device = load(name)
+    if qubits > device.target.num_qubits:
+        raise BackendError(
+            f"qubits: wanted at most {device.target.num_qubits} on {name}, got {qubits}"
+        )
+    costs = line_costs(device.target, device.readout, qubits)
+    line = best_line(costs, qubits)
+    place = line or best_patch(costs, qubits)
+    if place is None:
+        raise BackendError(
+            f"qubits: wanted at most as many connected and calibrated qubits as {name} has, "
+            f"got {qubits}"
+        )
+    target = cut_target(device.target, place.qubits)
+    if fractional:
+        target = with_fractional_rzz(target)
+    readout = device.readout[list(place.qubits)]
+    channels, mixtures = noise_models(target, readout)
+    details: dict[str, Detail] = {
+        "device": device.device,
+        "calibration": device.calibration,
+        "physical_qubits": list(place.qubits),
+        "layout": "line" if line else "patch",
+        "search": place.search,
+        "expected_layer_fidelity": math.exp(-place.cost),
+        "noise": "depolarising and thermal relaxation a gate, relaxation in delays, readout",
+    }
+    if device.note:
+        details["note"] = device.note
+    return Cut(target, channels, mixtures, readout, place, details)
+
+
+def cut_target(target: Target, qubits: tuple[int, ...]) -> Target:
+    """The target restricted to ``qubits``, renumbered 0…n−1 in their order.
+
+    Durations, errors, T1, T2, directions of edges and timing constraints are kept. Control flow
+    and instructions that have no definition (such as second kinds of measurement) are left out.
+    """
+    number = {qubit: index for index, qubit in enumerate(qubits)}
+    known = {*get_standard_gate_name_mapping(), "measure", "reset", "delay"}
+    times = target.qubit_properties
+    part = Target(
+        num_qubits=len(qubits),
+        dt=target.dt,
+        granularity=target.granularity,
+        min_length=target.min_length,
+        pulse_alignment=target.pulse_alignment,
+        acquire_alignment=target.acquire_alignment,
+        qubit_properties=[times[qubit] for qubit in qubits] if times else None,
+    )
+    for name in sorted(set(target.operation_names) & known):
+        kept = {
+            tuple(number[qubit] for qubit in place): properties
+            for place, properties in target[name].items()
+            if place is not None and all(qubit in number for qubit in place)
+        }
+        if kept:
+            bounds = None
+            part.add_instruction(
+                target.operation_from_name(name), kept, name=name, angle_bounds=bounds
+            )
+    if "delay" not in part.operation_names:
+        part.add_instruction(
+            Delay(Parameter("t")), {(index,): None for index in range(len(qubits))}
+        )
+    return part
+
+
+class _Device:
+    """The few attributes of a backend that Aer reads to make a noise model."""
+
+    version = 2
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.operation_names = list(target.operation_names)
+        self.dt = target.dt
+
+
+def noise_models(target: Target, readout: NDArray[np.float64]) -> tuple[Any, Any]:
+    """Noise of a target as Aer derives it from a device, in two forms (see :class:`Cut`).
+
+    A gate's error is thermal relaxation over its duration with as much depolarisation as makes
+    up the calibrated error; delays relax for as long as they last; a reading is wrong with the
+    probabilities of ``readout`` (qubits, 2), which, unlike Aer's own mean of the two, keep apart
+    a lost excitation and a false one. Qubits wait without noise where a circuit has no delays.
+    """
+    from qiskit.quantum_info import Kraus, SuperOp
+    from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
+    from qiskit_aer.noise.device import basic_device_gate_errors
+
+    errors = basic_device_gate_errors(target=target)
+    models = []
+    for form in ("channels", "mixtures"):
+        model = _delay_noise(target)
+        for name, place, error in errors:
+            # one Kraus set a gate instead of up to 144 Paulis, resets and their products
+            kind = QuantumError(Kraus(SuperOp(error))) if form == "channels" else error
+            model.add_quantum_error(kind, name, place)
+        for qubit, (false, lost) in enumerate(readout):
+            model.add_readout_error(ReadoutError([[1 - false, false], [lost, 1 - lost]]), [qubit])
+        models.append(model)
+    assert isinstance(models[0], NoiseModel)
+    return models[0], models[1]
+
+
+def _delay_noise(target: Target) -> Any:
+    """Noise model of delays alone, made by Aer from a target that has nothing else."""
+    from qiskit_aer.noise import NoiseModel
+
+    if not target.qubit_properties:
+        return NoiseModel(basis_gates=list(target.operation_names))
+    bare = Target(
+        num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties
+    )
+    bare.add_instruction(Delay(Parameter("t")), dict(target["delay"]))
+    model = NoiseModel.from_backend(_Device(bare))
+    model.add_basis_gates(
+        [name for name in target.operation_names if name not in ("measure", "reset", "delay")]
+    )
+    return model

@@ -1,0 +1,38 @@
+"""Ideal sampler on Qiskit's own state vector, beside Aer's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from qiskit.primitives import StatevectorSampler as _QiskitSampler
+
+from qbrain.backends.ideal import ideal_target
+from qbrain.backends.sampling import Outcomes, Shots, TargetSampler
+
+__all__ = ["StatevectorSampler"]
+
+
+class StatevectorSampler(TargetSampler):
+    """Ideal simulation by :class:`qiskit.primitives.StatevectorSampler`, seeded circuit by circuit.
+
+    Slow beside Aer past ten qubits; it is there to be a second opinion.
+    """
+
+    def __init__(self, qubits: int, *, seed: int | None = None, name: str = "statevector") -> None:
+        super().__init__(
+            name, ideal_target(qubits), seed=seed, details={"method": name, "noise": "none"}
+        )
+
+    def _sample(self, requests: Sequence[Shots]) -> list[Outcomes]:
+        outcomes = []
+        for request in requests:
+            circuit = request.circuit
+            sampler = _QiskitSampler(seed=np.random.default_rng(request.seed))
+            data = sampler.run([circuit], shots=request.shots).result()[0].data
+            bits = np.zeros((request.shots, circuit.num_clbits), dtype=np.bool_)
+            for register in circuit.cregs:
+                columns = [circuit.find_bit(bit).index for bit in register]
+                bits[:, columns] = data[register.name].to_bool_array(order="little")
+            outcomes.append(bits)
+        return outcomes

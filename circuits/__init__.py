@@ -1,0 +1,1 @@
+"""Circuit builders: plain numbers in, `QuantumCircuit` out. Nothing here runs a circuit."""

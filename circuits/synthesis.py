@@ -1,0 +1,257 @@
+"""Small synthesis for a handful of qubits, straight into the gates {cz, rz, sx, x}.
+
+Two-qubit unitaries with at most three CZ; states of up to four qubits on a line with 0, 1, 3 and
+10 CZ, by Schmidt decomposition across the middle bond (M. Plesch and Č. Brukner, Phys. Rev. A 83,
+032302 (2011)), two-qubit unitaries up to a diagonal with two CZ (V. V. Shende, S. S. Bullock,
+I. L. Markov, Phys. Rev. A 70, 012310 (2004)). Qubit 0 is the least significant bit.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from qiskit import QuantumCircuit, transpile
+from qiskit.circuit.library import CZGate, StatePreparation
+from qiskit.synthesis import OneQubitEulerDecomposer, TwoQubitBasisDecomposer, qs_decomposition
+
+__all__ = ["BASIS", "GateList", "prepare_state", "synthesise_unitary"]
+
+Matrix = npt.NDArray[np.complex128]
+
+BASIS = ("cz", "rz", "sx", "x")
+
+_H: Matrix = np.array([[1, 1], [1, -1]], dtype=np.complex128) / math.sqrt(2)
+_X: Matrix = np.array([[0, 1], [1, 0]], dtype=np.complex128)
+_YY: Matrix = np.fliplr(np.diag([-1, 1, 1, -1])).astype(np.complex128)
+_ZZ: Matrix = np.diag([1, -1, -1, 1]).astype(np.complex128)
+
+
+@lru_cache(maxsize=1)
+def _euler() -> OneQubitEulerDecomposer:
+    return OneQubitEulerDecomposer("ZSXX")
+
+
+@lru_cache(maxsize=1)
+def _weyl() -> TwoQubitBasisDecomposer:
+    return TwoQubitBasisDecomposer(CZGate(), euler_basis="U")
+
+
+def _rz(angle: float) -> Matrix:
+    half = angle / 2
+    return np.diag(
+        [complex(math.cos(half), -math.sin(half)), complex(math.cos(half), math.sin(half))]
+    )
+
+
+def _ry(angle: float) -> Matrix:
+    cos, sin = math.cos(angle / 2), math.sin(angle / 2)
+    return np.array([[cos, -sin], [sin, cos]], dtype=np.complex128)
+
+
+class GateList:
+    """A circuit under construction: single-qubit gates are gathered until a CZ needs them."""
+
+    def __init__(self, qubits: int) -> None:
+        self._circuit = QuantumCircuit(qubits)
+        self._pending: dict[int, Matrix] = {}
+
+    def one(self, matrix: Matrix, qubit: int) -> None:
+        """Apply a 2x2 unitary."""
+        before = self._pending.get(qubit)
+        self._pending[qubit] = matrix if before is None else matrix @ before
+
+    def h(self, qubit: int) -> None:
+        """Apply a Hadamard gate."""
+        self.one(_H, qubit)
+
+    def x(self, qubit: int) -> None:
+        """Apply a NOT."""
+        self.one(_X, qubit)
+
+    def ry(self, angle: float, qubit: int) -> None:
+        """Apply exp(-i angle/2 Y)."""
+        self.one(_ry(angle), qubit)
+
+    def rz(self, angle: float, qubit: int) -> None:
+        """Apply exp(-i angle/2 Z)."""
+        self.one(_rz(angle), qubit)
+
+    def phase(self, angle: float) -> None:
+        """Multiply by exp(i angle)."""
+        self._circuit.global_phase += angle
+
+    def cz(self, a: int, b: int) -> None:
+        """Apply a CZ."""
+        self._flush(a)
+        self._flush(b)
+        self._circuit.cz(a, b)
+
+    def cx(self, control: int, target: int) -> None:
+        """Apply a CNOT."""
+        self.h(target)
+        self.cz(control, target)
+        self.h(target)
+
+    def add(self, circuit: QuantumCircuit, qubits: list[int]) -> None:
+        """Append a circuit of single-qubit gates, cz and cx."""
+        self.phase(float(circuit.global_phase))
+        for instruction in circuit.data:
+            where = [qubits[circuit.find_bit(bit).index] for bit in instruction.qubits]
+            name = instruction.operation.name
+            if name == "cz":
+                self.cz(*where)
+            elif name == "cx":
+                self.cx(*where)
+            elif len(where) == 1:
+                self.one(np.asarray(instruction.operation.to_matrix()), where[0])
+            else:  # pragma: no cover - the callers hand over nothing else
+                raise AssertionError(name)
+
+    def _flush(self, qubit: int) -> None:
+        matrix = self._pending.pop(qubit, None)
+        if matrix is not None:
+            self._circuit.compose(_euler()(matrix), [qubit], inplace=True)
+
+    def finish(self) -> QuantumCircuit:
+        """Return the circuit."""
+        for qubit in sorted(self._pending):
+            self._flush(qubit)
+        return self._circuit
+
+
+def _two_qubits(gates: GateList, matrix: Matrix, qubits: list[int]) -> None:
+    """Apply a 4x4 unitary with at most three CZ."""
+    gates.add(_weyl()(matrix, approximate=False), qubits)
+
+
+def _two_qubits_after_diagonal(gates: GateList, matrix: Matrix, qubits: list[int]) -> float:
+    """Apply C with two CZ where matrix = C exp(iψ ZZ), and return ψ.
+
+    For M in SU(4) two CZ are enough if and only if tr(M YY Mᵀ YY) is real. With
+    M = U exp(-iψ ZZ) this trace is cos 2ψ tr(U YY Uᵀ YY) - i sin 2ψ tr(U ZZ YY Uᵀ YY).
+    """
+    special = matrix / np.linalg.det(matrix) ** 0.25
+    plain = np.trace(special @ _YY @ special.T @ _YY)
+    signed = np.trace(special @ _ZZ @ _YY @ special.T @ _YY)
+    psi = 0.5 * math.atan2(plain.imag, signed.real)
+    rest = matrix @ np.diag(np.exp(-1j * psi * np.diag(_ZZ)))
+    gates.add(_weyl()(rest, approximate=False, _num_basis_uses=2), qubits)
+    return psi
+
+
+def _isometry_from_first(gates: GateList, columns: Matrix, first: int, second: int) -> None:
+    """Map |b⟩ of ``first``, with ``second`` in |0⟩, to columns[:, b]; two CZ.
+
+    Rows are indexed by 2·(bit of second) + (bit of first).
+    """
+    basis = np.zeros((4, 4), dtype=np.complex128)
+    basis[:, :2] = columns
+    # any completion will do, since |1⟩ of the second qubit does not occur
+    basis[:, 2:] = np.linalg.svd(columns)[0][:, 2:]
+    # the diagonal acts first: on |0⟩ of the second qubit ZZ is Z of the first
+    part = GateList(2)
+    psi = _two_qubits_after_diagonal(part, basis, [0, 1])
+    gates.rz(-2 * psi, first)
+    gates.add(part.finish(), [first, second])
+
+
+def prepare_state(amplitudes: npt.ArrayLike) -> QuantumCircuit:
+    """Return a circuit that takes |0…0⟩ to ``amplitudes``, global phase included.
+
+    Up to four qubits the CZ lie on the line 0-1-2-3 and number 0, 1, 3, 10.
+
+    Args:
+        amplitudes: normalised, shape (2^q,), q ≥ 1.
+    """
+    target = np.asarray(amplitudes, dtype=np.complex128)
+    target = target / np.linalg.norm(target)
+    qubits = target.size.bit_length() - 1
+    gates = GateList(qubits)
+    if qubits == 1:
+        a, b = target
+        gates.one(np.array([[a, -b.conjugate()], [b, a.conjugate()]]), 0)
+        return gates.finish()
+    if qubits > 4:
+        circuit = QuantumCircuit(qubits)
+        circuit.append(StatePreparation(target), range(qubits))
+        return transpile(circuit, basis_gates=list(BASIS), optimization_level=1)
+    low = qubits // 2  # qubits below the middle bond: 1, 1, 2
+    # rows: upper qubits, columns: lower qubits
+    upper, weights, lower = np.linalg.svd(
+        target.reshape(1 << (qubits - low), 1 << low), full_matrices=True
+    )
+    if qubits == 4:
+        _prepare_four(gates, upper, weights, lower.T)
+        return gates.finish()
+    # Σ_k w_k |k⟩|k⟩ on the two qubits of the bond, then a basis change on either side
+    gates.ry(2 * math.atan2(weights[1], weights[0]), 0)
+    gates.cx(0, 1)
+    gates.one(lower.T, 0)
+    if qubits == 2:
+        gates.one(upper, 1)
+    else:
+        _isometry_from_first(gates, upper[:, :2], 1, 2)
+    return gates.finish()
+
+
+def _prepare_four(gates: GateList, upper: Matrix, weights: Matrix, lower: Matrix) -> None:
+    """Prepare Σ_k w_k |upper_k⟩|lower_k⟩ on the line 0-1 | 2-3."""
+    w = weights.real.reshape(2, 2)  # w[a, b], k = 2a + b
+    coarse = np.linalg.norm(w, axis=1)
+    fine = [2 * math.atan2(row[1], row[0]) for row in w]
+    # the coarse bit a on both sides of the bond ...
+    gates.ry(2 * math.atan2(coarse[1], coarse[0]), 1)
+    gates.cx(1, 2)
+    # ... moves out to qubit 0, and leaves the fine bit b, turned by an angle that depends on a,
+    # on qubit 1; rows of the isometry: 2·(qubit 0) + (qubit 1)
+    columns = np.zeros((4, 2), dtype=np.complex128)
+    for a in (0, 1):
+        columns[2 * a : 2 * a + 2, a] = _ry(fine[a])[:, 0]
+    _isometry_from_first(gates, columns, 1, 0)
+    # upper side: qubits 2, 3 hold a, a; then b joins: qubit 2 holds a ^ b, qubit 3 holds a
+    gates.cx(2, 3)
+    gates.cx(1, 2)
+    # qubit 0 holds a, qubit 1 holds b, so ZZ of the lower side is Z of qubit 2
+    basis = np.zeros((4, 4), dtype=np.complex128)
+    for a in (0, 1):
+        for b in (0, 1):
+            basis[:, a + 2 * b] = lower[:, 2 * a + b]
+    psi = _two_qubits_after_diagonal(gates, basis, [0, 1])
+    gates.rz(-2 * psi, 2)
+    for a in (0, 1):
+        for b in (0, 1):
+            basis[:, (a ^ b) + 2 * a] = upper[:, 2 * a + b]
+    _two_qubits(gates, basis, [2, 3])
+
+
+def synthesise_unitary(matrix: npt.ArrayLike) -> QuantumCircuit:
+    """Return a circuit of a unitary of shape (2^q, 2^q), global phase included.
+
+    On two qubits at most three CZ. On more, by block-ZXZ decomposition (A. M. Krol and
+    Z. Al-Ars, arXiv:2403.13692) between any pairs of qubits; a unitary that commutes with X of
+    the top qubit is turned block-diagonal first, which costs about half.
+    """
+    unitary = np.asarray(matrix, dtype=np.complex128)
+    qubits = unitary.shape[0].bit_length() - 1
+    gates = GateList(qubits)
+    if qubits == 1:
+        gates.one(unitary, 0)
+    elif qubits == 2:
+        _two_qubits(gates, unitary, [0, 1])
+    else:
+        half = unitary.shape[0] // 2
+        mirrored = np.roll(np.roll(unitary, half, axis=0), half, axis=1)
+        symmetric = bool(np.abs(mirrored - unitary).max() < 1e-12)
+        if symmetric:
+            same, other = unitary[:half, :half], unitary[:half, half:]
+            unitary = np.block(
+                [[same + other, np.zeros_like(same)], [np.zeros_like(same), same - other]]
+            )
+            gates.h(qubits - 1)
+        gates.add(qs_decomposition(unitary), list(range(qubits)))
+        if symmetric:
+            gates.h(qubits - 1)
+    return gates.finish()

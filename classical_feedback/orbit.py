@@ -1,0 +1,127 @@
+"""A whole trajectory from one set of measurements: E on a grid of s, feedback by integration.
+
+Where every H(t) = r(t) H0 commutes with every other (no field), the state depends on time only
+through s = ∫ r dt, so E(s) measured once gives the closed loop for any synapse:
+
+    ds/dt = r,   dr/dt = (1 - r)/τ_r - U r E(s),   dU/dt = (𝒰 - U)/τ_f + 𝒰 (1 - U) E(s).
+
+E(s) is even in s (H0 and the initial amplitudes are real) and holds no frequency above the
+spectral width Δ of H0, so it is fitted by cosines up to Δ on a slightly longer interval.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qbrain.classical_feedback.synapse import FeedbackError, Synapse, SynapticState
+
+__all__ = ["OrbitBand", "fit_orbit", "grid_size", "integrate_orbit"]
+
+Array = NDArray[np.float64]
+
+_STRETCH = 1.15  # the fit's interval over the measured one: no wrap-around at its end
+_POINTS_PER_PERIOD = 3.0  # of the fastest oscillation; two is the sampling theorem's limit
+
+
+def grid_size(length: float, width: float) -> int:
+    """Fewest grid points (the first at s = 0) that resolve width Δ over [0, length]."""
+    return max(4, math.ceil(_POINTS_PER_PERIOD * length * width / (2 * math.pi)) + 2)
+
+
+def _basis(s: Array, length: float, width: float) -> Array:
+    span = _STRETCH * length
+    modes = np.arange(math.ceil(width * span / math.pi) + 2)
+    return np.asarray(np.cos(np.multiply.outer(s, modes * (math.pi / span))))
+
+
+@dataclass(frozen=True)
+class OrbitBand:
+    """Closed-loop trajectories, replica 0 the estimate itself: arrays (time, 1 + replicas)."""
+
+    excitation: Array
+    r: Array
+    utilisation: Array
+    phase: Array
+
+
+def fit_orbit(
+    s: ArrayLike, values: ArrayLike, stderr: ArrayLike, width: float
+) -> tuple[Array, float]:
+    """Fit E(s) = Σ a_m cos(π m s / L), weighted least squares: coefficients (modes, …) and s_max.
+
+    ``values`` is (grid,) or (grid, replicas), ``stderr`` (grid,). Raises ``FeedbackError`` if the
+    grid is too coarse for ``width``, the largest frequency E(s) can hold.
+    """
+    s, values, stderr = (np.asarray(x, dtype=float) for x in (s, values, stderr))
+    length = float(s[-1])
+    if s.size < 0.99 * (length * width / math.pi + 1):
+        raise FeedbackError(
+            f"grid: wanted at least {grid_size(length, width)} points to resolve the largest "
+            f"eigenvalue difference {width:.4g} over s = {length:.4g}, got {s.size}"
+        )
+    # a cap on the weights: an error bar that happens to be tiny must not outvote the rest
+    weights = 1 / np.maximum(stderr, 0.3 * max(float(stderr.max()), 1e-12))
+    design = _basis(s, length, width) * weights[:, None]
+    target = values * (weights if values.ndim == 1 else weights[:, None])
+    # the stretched interval leaves near-free directions: damp them far below the noise
+    damping = 1e-3 * np.linalg.norm(design, 2) * np.eye(design.shape[1])
+    padded = np.concatenate([target, np.zeros((design.shape[1], *target.shape[1:]))])
+    return np.linalg.lstsq(np.concatenate([design, damping]), padded, rcond=None)[0], length
+
+
+def integrate_orbit(
+    synapse: Synapse,
+    start: SynapticState,
+    times: ArrayLike,
+    s: ArrayLike,
+    values: ArrayLike,
+    stderr: ArrayLike,
+    width: float,
+    *,
+    replicas: int = 200,
+    seed: int = 0,
+) -> OrbitBand:
+    """Closed loop on a measured orbit, with a bootstrap band.
+
+    Replica b refits E_j + stderr_j ξ_jb and integrates anew, so the band holds what shot noise
+    does to E(s), r, U and s together. ``times`` (time,) starts at 0.
+    """
+    times, s, values, stderr = (np.asarray(x, dtype=float) for x in (times, s, values, stderr))
+    rng = np.random.default_rng(seed)
+    noisy = values[:, None] + stderr[:, None] * rng.standard_normal((values.size, replicas))
+    coefficients, length = fit_orbit(s, np.column_stack([values, noisy]), stderr, width)
+    # dense table, linear between its points: 120 points a period leave an error below 4e-4 of
+    # the fastest component, which carries little weight
+    fine = max(64, math.ceil(120 * length * width / (2 * math.pi)))
+    points: Array = np.linspace(0, length, fine + 1, dtype=np.float64)
+    table = _basis(points, length, width) @ coefficients
+    columns = np.arange(replicas + 1)
+
+    def energy(phase: Array) -> Array:
+        x = np.clip(phase * (fine / length), 0, fine)
+        j = np.minimum(x.astype(np.int64), fine - 1)
+        low = table[j, columns]
+        return np.asarray(np.clip(low + (x - j) * (table[j + 1, columns] - low), 0, 1))
+
+    r: Array
+    u: Array
+    phase: Array
+    r, u, phase = (np.full(replicas + 1, x) for x in (start.r, start.utilisation, start.phase))
+    out = [np.empty((times.size, replicas + 1)) for _ in range(4)]
+    for k, time in enumerate(times):
+        for array, value in zip(out, (energy(phase), r, u, phase), strict=True):
+            array[k] = value
+        if k + 1 == times.size:
+            break
+        span = float(times[k + 1] - time)
+        parts = max(2, math.ceil(span * width / 0.3))
+        for _ in range(parts):
+            h = span / parts
+            middle = energy(phase + synapse.step(r, u, energy(phase), h / 2)[2])
+            r, u, ds = synapse.step(r, u, middle, h)
+            phase = phase + ds
+    return OrbitBand(*out)

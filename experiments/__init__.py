@@ -1,0 +1,1 @@
+"""The experiments: the rooms joined, run directories, reports, the command line."""

@@ -1,0 +1,219 @@
+"""Configuration of a run: a pydantic model a system, TOML on disk, one option a field."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from qbrain.experiments.errors import ConfigError, NotApplicable
+
+__all__ = ["BaseConfig", "LMGConfig", "load_config"]
+
+M = TypeVar("M", bound="BaseConfig")
+
+
+def _one_line(error: ValidationError) -> str:
+    """Each fault as 'field: wanted …, got …', joined by semicolons."""
+    parts = []
+    for fault in error.errors():
+        name = ".".join(str(x) for x in fault["loc"]) or "configuration"
+        if fault["type"] == "extra_forbidden":
+            parts.append(f"{name}: no such field")
+            continue
+        wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        wanted = wanted.split(", unable to parse")[0]
+        parts.append(f"{name}: wanted {wanted}, got {fault['input']!r}")
+    return "; ".join(parts)
+
+
+class BaseConfig(BaseModel):
+    """Fields every system has. Unknown names are refused; values are checked on entry."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    backend: str = Field(
+        "aer", description="exact, statevector, aer, or fake_<device> (noise of a device snapshot)"
+    )
+    shots: int = Field(4000, ge=1, description="measurements of each circuit")
+    seed: int | None = Field(
+        None, ge=0, description="seed of everything random (drawn and recorded if not given)"
+    )
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any]) -> Self:
+        """Build and check; raises ``ConfigError`` with one line naming field, wanted and got."""
+        try:
+            config = cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ConfigError(_one_line(error)) from None
+        config.refuse_ignored()
+        return config
+
+    @classmethod
+    def from_record(cls, values: Mapping[str, Any]) -> Self:
+        """The configuration a run has recorded, in which every field is given.
+
+        Raises ``ConfigError`` if it is not one.
+        """
+        try:
+            return cls.model_validate(dict(values))
+        except ValidationError as error:
+            raise ConfigError(f"run.toml: {_one_line(error)}") from None
+
+    def refuse_ignored(self) -> None:
+        """Refuse settings that were given but would have no effect."""
+
+    def given(self, *names: str) -> list[str]:
+        """Those of ``names`` that were set rather than left at their default."""
+        return [name for name in names if name in self.model_fields_set]
+
+
+class LMGConfig(BaseConfig):
+    """The LMG quantum brain (Torres and Romera, arXiv:2602.16003, Eqs. 2 to 6)."""
+
+    neurons: int = Field(6, ge=1, description="number N of neurons, all-to-all coupled")
+    gamma: float = Field(1.0, description="anisotropy γ of the coupling")
+    g0: float = Field(1.0, description="maximum coupling g0; g(t) = g0·r(t)")
+    field: float = Field(0.0, description="external field h along J_z")
+    tau_r: float = Field(1.0, ge=0, description="recovery time τ_r of depression (0: r ≡ 1)")
+    tau_f: float = Field(0.0, ge=0, description="facilitation time τ_f (0: U ≡ release)")
+    release: float = Field(0.5, ge=0, le=1, description="release probability 𝒰 at rest")
+    initial: str = Field(
+        "silent", description="silent, half, saturated, or a number of active neurons"
+    )
+    time: float = Field(12.0, gt=0, description="duration, in inverse units of g0")
+    steps: int = Field(16, ge=1, description="feedback steps; E is measured steps+1 times")
+    encoding: Literal["qubit", "dicke"] = Field(
+        "qubit", description="a qubit a neuron, or the parity sector on few qubits"
+    )
+    evolution: Literal["replay", "incremental", "fast-forward", "orbit"] = Field(
+        "replay", description="how a circuit reaches its time"
+    )
+    trotter_order: Literal[1, 2, 4] = Field(2, description="order of the product formula")
+    trotter_steps: int | None = Field(
+        None,
+        ge=1,
+        description="Trotter steps a feedback step (fast-forward, orbit: a circuit); "
+        "default: the fewest that meet max-trotter-error",
+    )
+    max_trotter_error: float = Field(
+        0.02, gt=0, description="largest Trotter error of E that may be dispatched"
+    )
+    synthesis: Literal["unitary", "isometry", "trotter"] = Field(
+        "unitary", description="dicke encoding: how the evolution becomes gates"
+    )
+    feedback_order: Literal[1, 2] = Field(
+        2, description="order in the step of the feedback (1 holds E, 2 extrapolates it)"
+    )
+    mitigation: Literal["none", "parity", "readout", "parity+readout"] = Field(
+        "parity", description="what E is corrected for; raw figures are kept beside it"
+    )
+
+    @field_validator("initial", mode="before")
+    @classmethod
+    def _initial_as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+    @field_validator("trotter_order", "feedback_order", mode="before")
+    @classmethod
+    def _number_from_text(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdigit() else value
+
+    @property
+    def postselects(self) -> bool:
+        """Whether shots of the wrong parity are dropped (the dicke encoding has none)."""
+        return self.encoding == "qubit" and self.mitigation.startswith("parity")
+
+    @property
+    def corrects_readout(self) -> bool:
+        """Whether measured bits are corrected with the backend's readout calibration."""
+        return self.mitigation.endswith("readout")
+
+    @property
+    def single_layer(self) -> bool:
+        """γ = 1, h = 0: every term commutes and one layer is exact at any time."""
+        return self.gamma == 1 and self.field == 0
+
+    @property
+    def exact_circuits(self) -> bool:
+        """Whether the circuits have no Trotter error by construction."""
+        if self.encoding == "dicke":
+            return self.synthesis != "trotter"
+        return self.single_layer
+
+    def refuse_ignored(self) -> None:
+        """Refuse combinations without meaning, and settings that would do nothing."""
+        for name in ("gamma", "g0", "field"):
+            if abs(getattr(self, name)) > 1e6:
+                raise ConfigError(f"{name}: wanted at most 1e6 in size, got {getattr(self, name)}")
+        if self.field != 0 and self.evolution in ("orbit", "fast-forward"):
+            raise NotApplicable(
+                f"evolution: {self.evolution} needs field = 0, where all H(t) commute and the "
+                f"dynamics is one orbit; got field = {self.field}"
+            )
+        if self.backend == "exact":
+            self._refuse(
+                "backend exact runs no circuit",
+                *("encoding", "evolution", "trotter_order", "trotter_steps", "synthesis"),
+                *("feedback_order", "mitigation", "max_trotter_error"),
+            )
+            return
+        if self.evolution == "incremental":
+            if self.backend not in ("aer", "statevector"):
+                raise NotApplicable(
+                    "evolution: incremental keeps the simulator's state between measurements, "
+                    f"which only aer and statevector can; got backend {self.backend}"
+                )
+            if self.encoding == "dicke":
+                raise NotApplicable(
+                    "evolution: incremental is for encoding qubit; a dicke circuit reaches any "
+                    "time at fixed depth, so replay costs no more"
+                )
+        if self.encoding == "qubit":
+            self._refuse("encoding is qubit", "synthesis")
+        elif self.synthesis == "trotter" and self.trotter_order == 4:
+            raise NotApplicable("trotter_order: wanted 1 or 2 in the dicke encoding, got 4")
+        elif self.mitigation.startswith("parity") and self.given("mitigation"):
+            raise NotApplicable(
+                f"mitigation: {self.mitigation} has nothing to drop in the dicke encoding, which "
+                "holds one parity only; wanted none or readout"
+            )
+        if self.exact_circuits:
+            reason = (
+                "one layer is exact for gamma = 1, field = 0"
+                if self.encoding == "qubit"
+                else f"synthesis {self.synthesis} has no product formula"
+            )
+            self._refuse(reason, "trotter_order", "trotter_steps", "max_trotter_error")
+        if self.evolution == "orbit":
+            self._refuse("orbit integrates the continuous law", "feedback_order")
+        if self.backend in ("statevector", "aer") and self.corrects_readout:
+            raise NotApplicable(
+                f"mitigation: backend {self.backend} has no readout error to correct; "
+                "wanted none or parity"
+            )
+
+    def _refuse(self, reason: str, *names: str) -> None:
+        ignored = self.given(*names)
+        if ignored:
+            raise ConfigError(f"{ignored[0]}: would be ignored, since {reason}")
+
+
+def load_config(model: type[M], path: Path | None, overrides: Mapping[str, Any]) -> M:
+    """Configuration from a TOML file (or none) with command-line options on top.
+
+    Raises ``ConfigError`` where the file cannot be read, is no TOML, or holds a bad field.
+    """
+    values: dict[str, Any] = {}
+    if path is not None:
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"config: {path} is not TOML: {error}") from None
+    return model.from_mapping({**values, **overrides})

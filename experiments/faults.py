@@ -1,0 +1,24 @@
+"""Which exit code an error of another room means; None for a defect of our own."""
+
+from __future__ import annotations
+
+from qbrain.backends.errors import BackendError
+from qbrain.backends.validation import DispatchRefused
+from qbrain.circuits.arguments import CircuitError
+from qbrain.classical_feedback.estimator import EstimateError
+from qbrain.classical_feedback.synapse import FeedbackError
+from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
+from qbrain.reference.lmg import ModelError
+
+__all__ = ["exit_code"]
+
+
+def exit_code(error: Exception) -> int | None:
+    """2 for bad input, 3 for a refused dispatch, 4 for a device that gave nothing usable."""
+    if isinstance(error, DispatchRefused):
+        return EXIT_REFUSED
+    if isinstance(error, BackendError | CircuitError | FeedbackError | ModelError):
+        return EXIT_BAD_INPUT
+    if isinstance(error, EstimateError):
+        return EXIT_DEVICE
+    return None

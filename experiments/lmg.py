@@ -1,0 +1,318 @@
+"""The LMG quantum brain, end to end: circuits, gate, sampler, feedback, result, report.
+
+``start`` makes a run directory and runs into it; ``resume`` goes on where a run was cut off.
+Both return the run's JSON object. The four forms of the hybrid loop:
+
+- ``replay``: at every step the circuit runs again from the start to t_k;
+- ``incremental``: the simulator's state is kept and only the last interval is run;
+- ``fast-forward`` (h = 0): one fixed depth reaches any phase s;
+- ``orbit`` (h = 0): E on a grid of s in one job, the feedback integrated afterwards.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+
+from qbrain.backends.registry import open_sampler
+from qbrain.backends.stateful import StatefulSampler
+from qbrain.backends.validation import validate
+from qbrain.classical_feedback.estimator import Estimate, ExcitationEstimator
+from qbrain.classical_feedback.loop import LoopStep, counts_of, hybrid_loop
+from qbrain.classical_feedback.orbit import grid_size
+from qbrain.classical_feedback.synapse import Synapse, SynapticLaw, SynapticState
+from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.errors import NotApplicable, RunDirectoryError
+from qbrain.experiments.lmg_circuits import (
+    CircuitSource,
+    Drive,
+    Prepared,
+    open_circuits,
+    qubits_needed,
+)
+from qbrain.experiments.lmg_trotter import choose_trotter_steps
+from qbrain.experiments.run_directory import RunDirectory
+from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
+
+__all__ = ["Experiment", "Measured", "resume", "start"]
+
+Array = NDArray[np.float64]
+Step = LoopStep[SynapticState, Estimate]
+_FINE = 800  # points of the exact curve in pictures
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A finished step and what the gate found for its circuit."""
+
+    step: Step
+    checks: list[dict[str, Any]]
+
+    def journal(self) -> dict[str, Any]:
+        """Record for the journal; ``restore`` reads it back."""
+        state = self.step.control
+        return {
+            "step": self.step.index,
+            "time": self.step.time,
+            "control": [state.r, state.utilisation, state.phase],
+            "counts": {str(x): c for x, c in self.step.counts.items()},
+            "checks": self.checks,
+        }
+
+
+class Experiment:
+    """Everything a run needs, made from its configuration; fails before anything is written."""
+
+    def __init__(self, config: LMGConfig) -> None:
+        self.config = config
+        self.model = LMG(config.neurons, config.gamma, config.g0, config.field)
+        self.initial = initial_excitations(config.neurons, config.initial)
+        self.synapse = Synapse(config.tau_r, config.tau_f, config.release)
+        self.start = self.synapse.start()
+        self.dt = config.time / config.steps
+        self.times = self.dt * np.arange(config.steps + 1)
+        self.exact = simulate(self.model, self.synapse, self.initial, self.times, populations=True)
+        self.source: CircuitSource | None = None
+        self.sampler: Any = None
+        if config.backend != "exact":
+            self._open_circuits()
+
+    def _open_circuits(self) -> None:
+        config = self.config
+        qubits = qubits_needed(config, self.initial)
+        if config.evolution == "incremental":
+            self.sampler = StatefulSampler(config.backend, qubits, seed=config.seed)
+        else:
+            self.sampler = open_sampler(
+                config.backend, qubits=qubits, seed=config.seed, shots_hint=config.shots
+            )
+        noisy = config.backend not in ("aer", "statevector")
+        self.trotter = config.trotter_steps or choose_trotter_steps(
+            config, self.model, self.initial, self.exact.phase.values, noisy
+        )
+        self.source = open_circuits(
+            config, self.model, self.initial, self.sampler.target, self.trotter
+        )
+        readout = None
+        if config.corrects_readout:
+            readout = self.sampler.readout
+            if readout is None:
+                raise NotApplicable(
+                    f"mitigation: backend {config.backend} has no readout calibration"
+                )
+        self.estimate = ExcitationEstimator(
+            config.neurons,
+            table=self.source.table(),
+            parity=self.initial % 2 if config.postselects else None,
+            readout=readout,
+        )
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """What the run record says of the backend."""
+        details = {} if self.sampler is None else dict(self.sampler.details)
+        return {"backend": self.config.backend, **details}
+
+    @property
+    def grid(self) -> Array:
+        """Grid of s for ``orbit``: r ≤ 1, so s never passes the run's duration."""
+        width = spectral_width(self.model, self.initial)
+        length = float(self.config.time)
+        size = max(grid_size(length, width), min(self.config.steps + 1, 1000))
+        return np.linspace(0.0, length, size, dtype=np.float64)
+
+    def drive(self, controls: Sequence[SynapticState]) -> Drive:
+        """Phases g0·∫r dt of every interval so far."""
+        s = [c.phase for c in controls]
+        g0 = self.config.g0
+        return Drive(tuple(g0 * (b - a) for a, b in itertools.pairwise(s)), self.dt)
+
+    def prepare(self, index: int, controls: Sequence[SynapticState]) -> Prepared:
+        """The circuit of step ``index``."""
+        assert self.source is not None
+        drive = self.drive(controls)
+        name = f"lmg-{self.config.evolution}"
+        if self.config.evolution == "incremental":
+            return self.source.step(drive, name)
+        return self.source.prepare(drive, name)
+
+    def at_phase(self, index: int, s: float) -> Prepared:
+        """The circuit that reaches phase s in one go (``orbit``)."""
+        assert self.source is not None
+        return self.source.prepare(Drive((self.config.g0 * s,), max(s, 1e-300)), "lmg-orbit")
+
+    def gate(self, prepared: Prepared, index: int) -> list[dict[str, Any]]:
+        """Validate one circuit; the record's checks. Raises ``DispatchRefused``."""
+        record = validate(
+            prepared.logical,
+            prepared.isa,
+            self.sampler.target,
+            expected=prepared.expected,
+            observable=prepared.observable,
+            exact_value=prepared.exact,
+            max_trotter_error=self.config.max_trotter_error,
+            name=prepared.name,
+            step=index,
+            start=prepared.start,
+        )
+        return list(record.to_dict()["checks"])
+
+    def restore(self, record: Mapping[str, Any]) -> Measured:
+        """A step from its journal line; the estimate follows from the counts again."""
+        try:
+            counts = {int(x): int(c) for x, c in record["counts"].items()}
+            state = SynapticState(*(float(x) for x in record["control"]))
+            step = Step(record["step"], float(record["time"]), state, counts, self.estimate(counts))
+            return Measured(step, list(record["checks"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunDirectoryError(
+                f"steps.jsonl: step {record.get('step')} is not a record of this run: {error}"
+            ) from None
+
+    def measure(self, done: Sequence[Measured]) -> Iterator[Measured]:
+        """The steps that are still missing, one at a time."""
+        if self.config.evolution == "orbit":
+            yield from self._measure_orbit(len(done))
+        else:
+            yield from self._measure_loop(done)
+
+    def _measure_loop(self, done: Sequence[Measured]) -> Iterator[Measured]:
+        checks: dict[int, list[dict[str, Any]]] = {}
+
+        def build(index: int, controls: Sequence[SynapticState]) -> QuantumCircuit:
+            prepared = self.prepare(index, controls)
+            checks[index] = self.gate(prepared, index)
+            return prepared.isa
+
+        if self.config.evolution == "incremental":
+            # the kept state is lost with the process: bring it back without measuring
+            controls = [m.step.control for m in done]
+            for k in range(len(done)):
+                self.sampler.run([self.prepare(k, controls[: k + 1]).isa], shots=1)
+        for step in hybrid_loop(
+            times=self.times.tolist(),
+            start=self.start,
+            build=build,
+            sampler=self.sampler,
+            estimate=self.estimate,
+            law=SynapticLaw(self.synapse, self.config.feedback_order),
+            shots=self.config.shots,
+            done=[m.step for m in done],
+        ):
+            yield Measured(step, checks.pop(step.index))
+
+    def _measure_orbit(self, done: int) -> Iterator[Measured]:
+        circuits, checks = [], []
+        grid = self.grid
+        for index in range(done, grid.size):
+            prepared = self.at_phase(index, grid[index])
+            checks.append(self.gate(prepared, index))
+            prepared.isa.metadata = {"step": index}
+            circuits.append(prepared.isa)
+        if not circuits:
+            return
+        results = self.sampler.run(circuits, shots=self.config.shots).result()
+        for index, (pub, rows) in enumerate(zip(results, checks, strict=True), start=done):
+            counts = counts_of(pub)
+            state = SynapticState(1.0, self.start.utilisation, float(grid[index]))
+            yield Measured(
+                Step(index, float(grid[index]), state, counts, self.estimate(counts)), rows
+            )
+
+    @property
+    def total(self) -> int:
+        """How many circuits the whole run measures."""
+        if self.config.backend == "exact":
+            return 0
+        return self.grid.size if self.config.evolution == "orbit" else self.times.size
+
+
+def start(config: LMGConfig, out: Path | None) -> dict[str, Any]:
+    """Run into a new directory ``out`` (./runs/… if None) and return the JSON object.
+
+    Raises the errors of ``Experiment`` before anything is written, ``RunDirectoryError`` if the
+    folder cannot be used, ``DispatchRefused`` if a circuit fails the gate; finished steps stay
+    on disk in every case.
+    """
+    if config.seed is None:
+        config = config.model_copy(update={"seed": secrets.randbits(32)})
+    began = time.perf_counter()
+    experiment = Experiment(config)
+    run = RunDirectory.create(
+        out,
+        "lmg",
+        {
+            "config": config.model_dump(exclude_none=True),
+            "device": experiment.device,
+        },
+    )
+    with run.locked():
+        return _execute(experiment, run, began)
+
+
+def resume(path: Path) -> dict[str, Any]:
+    """Go on with an interrupted run; a finished one only returns its result.
+
+    Raises ``RunDirectoryError`` if ``path`` holds no intact LMG run.
+    """
+    began = time.perf_counter()
+    run = RunDirectory.open(path)
+    with run.locked():
+        record = run.record()
+        if record["run"]["system"] != "lmg":
+            raise RunDirectoryError(f"{path}: wanted a run of lmg, got {record['run']['system']}")
+        result = run.result()
+        if result is not None:
+            return result
+        experiment = Experiment(LMGConfig.from_record(record["config"]))
+        return _execute(experiment, run, began)
+
+
+@contextmanager
+def _progress(total: int, done: int) -> Iterator[Callable[[str], None]]:
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("measuring", total=total, completed=done)
+        yield lambda text: bar.update(task, advance=1, description=text)
+
+
+def _execute(experiment: Experiment, run: RunDirectory, began: float) -> dict[str, Any]:
+    from qbrain.experiments.lmg_result import finish
+
+    done = [experiment.restore(record) for record in run.steps()]
+    if experiment.config.backend != "exact":
+        if len(done) > experiment.total:
+            raise RunDirectoryError(
+                f"{run.path}: wanted at most {experiment.total} steps, got {len(done)}"
+            )
+        with _progress(experiment.total, len(done)) as tick:
+            for measured in experiment.measure(done):
+                run.append_step(measured.journal())
+                done.append(measured)
+                tick(f"E = {measured.step.estimate.value:.3f}")
+    return finish(experiment, run, done, began)

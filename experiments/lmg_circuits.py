@@ -1,0 +1,346 @@
+"""Circuits of an LMG run: which circuit reaches which phase, what state it must prepare.
+
+Everything about a circuit except running it: the product formula chosen, its form on the
+backend's connectivity, and the independent answers that the validation gate holds it against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from qiskit import QuantumCircuit
+from qiskit.transpiler import Target
+
+from qbrain.backends.compile import is_line_local, to_isa
+from qbrain.circuits import dicke_encoding
+from qbrain.circuits.lmg import logical_program, pair_sequence
+from qbrain.circuits.step_program import StepProgram, measure_neurons
+from qbrain.circuits.swap_network import network_program, network_single_layer
+from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.errors import NotApplicable
+from qbrain.reference import statevector
+from qbrain.reference.bond_formula import bond_formula_states
+from qbrain.reference.lmg import LMG, Orbit, piecewise_states, product_formula_states
+
+__all__ = [
+    "CircuitSource",
+    "DickeCircuits",
+    "Drive",
+    "ExactEnergy",
+    "Prepared",
+    "QubitCircuits",
+    "open_circuits",
+    "qubits_needed",
+]
+
+_DENSE_NEURONS = 16  # 2^16 amplitudes: a Trotter step of the dense reference takes 0.1 s
+
+Array = NDArray[np.float64]
+State = NDArray[np.complex128]
+
+
+@dataclass(frozen=True)
+class Drive:
+    """Control history up to a time: the increment g0·∫r dt of each interval, and its length."""
+
+    phases: tuple[float, ...]
+    dt: float
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A circuit ready for the gate: logical form, device form, and what it must give.
+
+    ``expected``: state vector in classical-bit order; ``observable``: excitation n/N of every
+    outcome, or of every excitation number; ``exact``: E of the exact evolution under the same
+    couplings; ``start``: the state the circuit continues from (None: |0…0⟩).
+    """
+
+    name: str
+    logical: QuantumCircuit
+    isa: QuantumCircuit
+    expected: State
+    observable: Array
+    exact: float
+    start: State | None = None
+
+
+class CircuitSource(Protocol):
+    """What the experiment asks of an encoding."""
+
+    qubits: int
+
+    def prepare(self, drive: Drive, name: str) -> Prepared:
+        """Circuit to the end of ``drive`` from the initial state."""
+
+    def step(self, drive: Drive, name: str) -> Prepared:
+        """Circuit of the last interval of ``drive`` alone, for a sampler that keeps its state."""
+
+    def table(self) -> NDArray[np.int64] | None:
+        """Excitation number of each outcome (-1: no state); None counts ones."""
+
+
+class ExactEnergy:
+    """The exact evolution at the couplings a run has actually used."""
+
+    def __init__(self, model: LMG, initial: int) -> None:
+        self.model, self.initial = model, initial
+        self._orbit: Orbit | None = None
+        if model.field == 0:
+            # in units of the phase itself, so that g0 = 0 needs no special case
+            self._orbit = Orbit(LMG(model.neurons, model.gamma, 1.0), initial)
+        self._weights = np.arange(model.neurons + 1) / model.neurons
+
+    def __call__(self, drive: Drive) -> float:
+        """E after the drive."""
+        if self._orbit is not None:
+            return float(self._orbit.excitation([sum(drive.phases)])[0])
+        return float(np.abs(self.amplitudes(drive)) ** 2 @ self._weights)
+
+    def amplitudes(self, drive: Drive) -> State:
+        """Dicke amplitudes after the drive, shape (N+1,)."""
+        if self._orbit is not None:
+            return np.asarray(self._orbit.amplitudes([sum(drive.phases)])[0])
+        couplings = np.array(drive.phases) / drive.dt
+        return np.asarray(piecewise_states(self.model, self.initial, couplings, drive.dt)[-1])
+
+
+class _Growing:
+    """A program's circuit, grown step by step while the phases only get longer."""
+
+    def __init__(self, program: StepProgram) -> None:
+        self.program = program
+        self._phases: list[float] = []
+        self._body = program.prepare.copy()
+
+    def circuit(self, phases: list[float], field_phase: float) -> QuantumCircuit:
+        if phases[: len(self._phases)] != self._phases:
+            self._phases, self._body = [], self.program.prepare.copy()
+        for k in range(len(self._phases), len(phases)):
+            piece = self.program.bind(k, phases[k], field_phase)
+            self._body.compose(piece, inplace=True, copy=False)
+        self._phases = list(phases)
+        measured = self._body.copy()
+        measure_neurons(measured, self.program.order_after(len(phases)))
+        return measured
+
+
+def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
+    """Phases of the Trotter steps that a drive becomes."""
+    stepwise = [p / trotter for p in drive.phases for _ in range(trotter)]
+    if config.evolution == "incremental":
+        return stepwise
+    total = sum(drive.phases)
+    if config.single_layer and config.encoding == "qubit":
+        return [total]
+    return (
+        [total / trotter] * trotter if config.evolution in ("fast-forward", "orbit") else stepwise
+    )
+
+
+class QubitCircuits:
+    """One qubit a neuron: product formulas, all-to-all or on a line by a swap network.
+
+    ``trotter``: Trotter steps an interval (``replay``, ``incremental``) or a circuit
+    (``fast-forward``, ``orbit``).
+    """
+
+    def __init__(
+        self, config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
+    ) -> None:
+        n = self.qubits = config.neurons
+        self.config, self.trotter, self.initial = config, trotter, initial
+        # where all terms commute every order is the same formula
+        self.order = 1 if config.single_layer else config.trotter_order
+        options: dict[str, Any] = {"field": config.field != 0, "initial": initial}
+        self.splitting: Literal["collective", "pairwise"] = "collective"
+        logical = logical_program(n, config.gamma, order=self.order, **options)
+        # without an edge between every pair, a swap network brings each pair together once
+        routed = not all(is_line_local(step, target) for step in logical.steps)
+        if routed and not config.single_layer:
+            self.splitting = "pairwise"
+            logical = logical_program(
+                n, config.gamma, order=self.order, splitting="pairwise", **options
+            )
+        program = logical
+        if routed and config.single_layer:
+            program = network_single_layer(n, initial)
+        elif routed:
+            program = network_program(n, config.gamma, order=self.order, **options)
+        device = StepProgram(
+            prepare=to_isa(program.prepare, target),
+            steps=tuple(to_isa(step, target) for step in program.steps),
+            orders=program.orders,
+        )
+        self._logical = self._isa = _Growing(logical)
+        if device.prepare is not logical.prepare or any(
+            a is not b for a, b in zip(device.steps, logical.steps, strict=True)
+        ):
+            self._isa = _Growing(device)
+        self.model = model
+        self._exact = ExactEnergy(model, initial)
+        self._dense = n <= _DENSE_NEURONS
+        if not self._dense and (self.splitting == "pairwise" or config.evolution == "incremental"):
+            raise NotApplicable(
+                f"neurons: wanted at most {_DENSE_NEURONS} where a state can only be checked "
+                f"densely (a swap network with gamma other than 1, or incremental), got {n}"
+            )
+        counts = np.arange(n + 1) / n
+        self._values = statevector.excitation_values(n) if self._dense else counts
+        self._reached: tuple[list[float], State] | None = None
+
+    def table(self) -> None:
+        """Outcomes are counted by their ones."""
+
+    def _field_phase(self, drive: Drive) -> float:
+        return self.config.field * drive.dt / self.trotter
+
+    def _expected(self, phases: list[float], field_phase: float) -> State:
+        """State of the product formula by the references, in classical-bit order.
+
+        Dense where that is possible, from where the last call ended; else Dicke amplitudes.
+        """
+        if not self._dense:
+            dt = field_phase / self.model.field if field_phase else 1.0
+            couplings = np.array(phases) / dt
+            return np.asarray(
+                product_formula_states(self.model, self.initial, couplings, dt, self.order)[-1]
+            )
+        start: int | State = self.initial
+        rest = phases
+        # sweeps of order 1 alternate, so only an even number of them may be left out
+        if self._reached is not None:
+            done, state = self._reached
+            joins = self.splitting == "collective" or self.order > 1 or len(done) % 2 == 0
+            if done and joins and phases[: len(done)] == done:
+                start, rest = state, phases[len(done) :]
+        *_, last = statevector.product_formula_steps(
+            self.qubits,
+            self.config.gamma,
+            rest,
+            field_phase,
+            order=self.order,
+            initial=start,
+            splitting=self.splitting,
+            pairs=pair_sequence(self.qubits) if self.splitting == "pairwise" else None,
+        )
+        self._reached = (phases, last)
+        return np.asarray(last)
+
+    def prepare(self, drive: Drive, name: str) -> Prepared:
+        """Circuit to the end of ``drive`` from the initial state."""
+        phases, field_phase = split(self.config, drive, self.trotter), self._field_phase(drive)
+        logical = isa = self._logical.circuit(phases, field_phase)
+        if self._isa is not self._logical:
+            isa = self._isa.circuit(phases, field_phase)
+        return Prepared(
+            *(name, logical, isa, self._expected(phases, field_phase)),
+            *(self._values, self._exact(drive)),
+        )
+
+    def step(self, drive: Drive, name: str) -> Prepared:
+        """Circuit of the last interval of ``drive`` alone, for a sampler that keeps its state.
+
+        The gate sees it on top of the reference's state before the interval.
+        """
+        if not drive.phases:
+            return self.prepare(drive, name)
+        field_phase = self._field_phase(drive)
+        before = self._expected(
+            split(self.config, Drive(drive.phases[:-1], drive.dt), self.trotter), field_phase
+        )
+        program = self._isa.program
+        evolved = QuantumCircuit(self.qubits)
+        for k in range(self.trotter):
+            piece = program.bind(k, drive.phases[-1] / self.trotter, field_phase)
+            evolved.compose(piece, inplace=True, copy=False)
+        measure_neurons(evolved, range(self.qubits))
+        phases = split(self.config, drive, self.trotter)
+        return Prepared(
+            *(name, evolved, evolved, self._expected(phases, field_phase)),
+            *(self._values, self._exact(drive), before),
+        )
+
+
+class DickeCircuits:
+    """The parity sector on ⌈log2(⌊N/2⌋+1)⌉ qubits."""
+
+    def __init__(
+        self, config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
+    ) -> None:
+        self.config, self.model, self.initial = config, model, initial
+        self.target, self.trotter = target, trotter
+        self.qubits = qubits_needed(config, initial)
+        self._table = np.asarray(dicke_encoding.decode(config.neurons, initial))
+        self._values = np.where(self._table < 0, 0, self._table) / config.neurons
+        self._exact = ExactEnergy(model, initial)
+        self._evolution = self._new_evolution()
+        self._reached: tuple[float, ...] = ()
+        if config.synthesis == "trotter":
+            self._program = _Growing(
+                dicke_encoding.encoded_program(
+                    config.neurons,
+                    config.gamma,
+                    field=config.field != 0,
+                    order=config.trotter_order,
+                    initial=initial,
+                )
+            )
+
+    def table(self) -> NDArray[np.int64]:
+        """Excitation number of each outcome."""
+        return self._table
+
+    def prepare(self, drive: Drive, name: str) -> Prepared:
+        """Circuit to the end of ``drive`` from the initial state."""
+        if self.config.synthesis == "trotter":
+            logical, amplitudes = self._formula(drive)
+        else:
+            logical = self._exact_circuit(drive)
+            amplitudes = self._exact.amplitudes(drive)
+        isa = to_isa(logical, self.target)
+        expected = np.where(self._table < 0, 0, amplitudes[self._table])
+        return Prepared(name, logical, isa, expected, self._values, self._exact(drive))
+
+    def _exact_circuit(self, drive: Drive) -> QuantumCircuit:
+        if drive.phases[: len(self._reached)] != self._reached:
+            self._evolution = self._new_evolution()
+            self._reached = ()
+        for phase in drive.phases[len(self._reached) :]:
+            self._evolution.append(phase, self.config.field * drive.dt)
+        self._reached = drive.phases
+        return self._evolution.circuit(self.config.synthesis)
+
+    def _new_evolution(self) -> dicke_encoding.EncodedEvolution:
+        return dicke_encoding.EncodedEvolution(self.config.neurons, self.config.gamma, self.initial)
+
+    def _formula(self, drive: Drive) -> tuple[QuantumCircuit, State]:
+        """Product formula on the encoded qubits, and the state the reference says it makes."""
+        phases = split(self.config, drive, self.trotter)
+        turn = self.config.field * drive.dt / self.trotter
+        states = bond_formula_states(
+            self.model, self.initial, phases, turn, self.config.trotter_order
+        )
+        return self._program.circuit(phases, turn), states[-1]
+
+    def step(self, drive: Drive, name: str) -> Prepared:
+        """There is no incremental form: a circuit of fixed depth reaches any time."""
+        raise NotApplicable("evolution: incremental is for encoding qubit")
+
+
+def qubits_needed(config: LMGConfig, initial: int) -> int:
+    """Number of qubits of the run's circuits."""
+    if config.encoding == "qubit":
+        return config.neurons
+    return int(dicke_encoding.sector(config.neurons, initial).qubits)
+
+
+def open_circuits(
+    config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
+) -> CircuitSource:
+    """The encoding's circuits for a target over exactly ``qubits_needed`` qubits."""
+    kind = QubitCircuits if config.encoding == "qubit" else DickeCircuits
+    return kind(config, model, initial, target, trotter)

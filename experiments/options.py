@@ -1,0 +1,77 @@
+"""Command-line options made from a configuration model: one a field, so neither can drift."""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import typer
+from pydantic.fields import FieldInfo
+
+from qbrain.experiments.config import BaseConfig
+
+__all__ = ["with_options"]
+
+
+def _metavar(annotation: Any) -> str:
+    origin = get_origin(annotation)
+    if origin is Literal:
+        return "|".join(str(x) for x in get_args(annotation))
+    if origin in (Union, types.UnionType):
+        return _metavar(next(x for x in get_args(annotation) if x is not type(None)))
+    return {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(annotation, "VALUE")
+
+
+def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+    default = "" if field.default is None else f" [default: {field.default}]"
+    # text in, checked by the model: one set of messages for options, TOML and Python
+    option = typer.Option(
+        f"--{name.replace('_', '-')}",
+        help=f"{field.description}{default}",
+        metavar=_metavar(field.annotation),
+        show_default=False,
+    )
+    return inspect.Parameter(
+        name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=None,
+        annotation=Annotated[str | None, option],
+    )
+
+
+def with_options(model: type[BaseConfig], body: Callable[..., None]) -> Callable[..., None]:
+    """``body(overrides, **own)`` as a command whose options are the model's fields and its own.
+
+    ``body``'s keyword-only parameters (with typer annotations) are kept as they are; fields that
+    were given on the command line arrive in ``overrides``.
+    """
+    own = [
+        p
+        for p in inspect.signature(body, eval_str=True).parameters.values()
+        if p.name != "overrides"
+    ]
+    fields = [_option(name, field) for name, field in model.model_fields.items()]
+
+    def command(**values: Any) -> None:
+        overrides = {
+            name: values.pop(name)
+            for name in model.model_fields
+            if values.get(name) is not None or values.pop(name, None)
+        }
+        body(overrides, **values)
+
+    command.__doc__ = body.__doc__
+    command.__name__ = body.__name__
+    command.__signature__ = inspect.Signature([*fields, *own])  # type: ignore[attr-defined]
+    command.__annotations__ = {p.name: p.annotation for p in [*fields, *own]}
+    return command
+
+
+def config_option() -> Any:
+    """The ``--config`` option every configured command has."""
+    return Annotated[
+        Path | None, typer.Option("--config", help="TOML file; options on the command line win")
+    ]

@@ -1,0 +1,66 @@
+"""report.html: one self-contained page that says whether the device followed the exact curve."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+import xarray as xr
+
+from qbrain.experiments.figure import figure_svg, population_svg
+
+__all__ = ["render_report", "verdict"]
+
+
+def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
+    """(class, sentence): what the figures mean, by thresholds that the sentence names."""
+    error, backend = result["rmse_excitation"], result["backend"]
+    noise = result["shot_error"]
+    where = f"{backend} against the exact curve: RMSE of E {error:.4f}"
+    if result["shots"] is None:
+        return "good", f"Exact reference trajectory; no circuit was run ({backend})."
+    if error <= 2 * noise:
+        return (
+            "good",
+            f"Followed the exact curve within shot noise. {where}, shots alone give {noise:.4f}.",
+        )
+    if error <= 0.02:
+        return "good", f"Followed the exact curve to 0.02. {where}, shots alone give {noise:.4f}."
+    if error <= 0.1:
+        return (
+            "fair",
+            f"Followed the exact curve only roughly. {where}, shots alone give {noise:.4f}.",
+        )
+    return "poor", f"Did not follow the exact curve. {where}, shots alone give {noise:.4f}."
+
+
+def render_report(
+    *,
+    title: str,
+    result: Mapping[str, Any],
+    data: xr.Dataset,
+    record: Mapping[str, Any],
+    circuit: str,
+    validation: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page as text. ``validation``: one row a check: name, circuits, worst figure, limit."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("qbrain.experiments", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    style, sentence = verdict(result)
+    return environment.get_template("report.html.jinja").render(
+        title=title,
+        style=style,
+        sentence=sentence,
+        result=result,
+        record=record,
+        circuit=circuit,
+        validation=validation,
+        trajectory=figure_svg(data, ""),
+        populations=population_svg(data),
+    )

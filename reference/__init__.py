@@ -1,0 +1,1 @@
+"""Exact answers by paths that share no code with `qbrain.circuits`."""

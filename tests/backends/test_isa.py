@@ -1,0 +1,115 @@
+"""What a target takes, and folding angles into its bounds."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.quantum_info import Operator
+
+from qbrain.backends.compile import to_isa
+from qbrain.backends.errors import BackendError
+from qbrain.backends.fractional import fold_angles, with_fractional_rzz
+from qbrain.backends.ideal import ideal_target
+from qbrain.backends.isa import first_illegal
+from qbrain.backends.registry import open_sampler
+from qbrain.backends.snapshot import cut
+
+HALF_PI = math.pi / 2
+
+
+def fractional(qubits=3):
+    return cut("fake_fez", qubits, True).target
+
+
+def rzz(theta, i=0, j=1):
+    circuit = QuantumCircuit(3)
+    circuit.rzz(theta, i, j)
+    return circuit
+
+
+@pytest.mark.parametrize("theta", [0.0, 0.3, HALF_PI])
+def test_angles_within_the_bounds(theta):
+    assert first_illegal(rzz(theta), fractional()) is None
+
+
+@pytest.mark.parametrize("theta", [-1e-6, HALF_PI + 1e-6, math.pi, 7.0])
+def test_angles_outside_the_bounds(theta):
+    found = first_illegal(rzz(theta), fractional())
+    assert found.kind == "angle"
+    assert "rzz" in found.found
+
+
+@pytest.mark.parametrize("theta", [math.nan, math.inf])
+def test_angles_that_are_no_numbers(theta):
+    for target in (fractional(), ideal_target(3)):
+        assert first_illegal(rzz(theta), target).kind == "angle"
+
+
+def test_unbound_angles():
+    assert first_illegal(rzz(Parameter("a")), fractional()).kind == "unbound parameter"
+
+
+def test_gates_and_places():
+    target = cut("fake_brisbane", 3).target  # ecr knows each edge in one direction
+    (edge,) = [pair for pair in target["ecr"] if set(pair) == {0, 1}]
+    right, wrong = QuantumCircuit(3), QuantumCircuit(3)
+    right.ecr(*edge)
+    wrong.ecr(*edge[::-1])
+    assert first_illegal(right, target) is None
+    assert first_illegal(wrong, target).kind == "gate"
+    for circuit in (rzz(0.1), rzz(0.1, 0, 2)):
+        assert first_illegal(circuit, target).kind == "gate"
+    assert first_illegal(rzz(0.1, 0, 2), fractional()).kind == "gate"
+    barrier = QuantumCircuit(3)
+    barrier.barrier()
+    assert first_illegal(barrier, target) is None
+
+
+def test_the_emulated_gate_has_the_device_gates_figures():
+    plain, target = cut("fake_fez", 3).target, fractional()
+    assert target["rzz"] == plain["cz"]
+    assert "rzz" not in plain.operation_names
+    assert target["sx"] == plain["sx"]
+    assert target.dt == plain.dt
+    with pytest.raises(BackendError, match="two-qubit gate"):
+        with_fractional_rzz(cut("fake_armonk", 1).target)
+    with pytest.raises(BackendError, match="angle bounds"):
+        with_fractional_rzz(target)
+
+
+def test_the_emulated_gate_is_noisy():
+    sampler = open_sampler("fake_fez", qubits=2, seed=1, fractional=True)
+    circuit = QuantumCircuit(2)
+    for _ in range(100):
+        circuit.rzz(0.1, 0, 1)
+    circuit.measure_all()
+    counts = sampler.run([circuit], shots=4000).result()[0].data.meas.get_counts()
+    assert counts["00"] < 3900
+
+
+def test_bound_angles_are_folded_in_transpiling():
+    circuit = QuantumCircuit(3)
+    circuit.rxx(-0.7, 0, 1)
+    circuit.rzz(2.2, 1, 2)
+    isa = to_isa(circuit, fractional())
+    assert isa.count_ops()["rzz"] == 2
+    assert first_illegal(isa, fractional()) is None
+    assert Operator(isa).equiv(Operator(circuit), atol=1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(-20, 20))
+def test_late_bound_angles_are_folded(theta):
+    circuit = QuantumCircuit(3)
+    circuit.rxx(Parameter("a"), 0, 1)
+    isa = to_isa(circuit, fractional()).assign_parameters([theta])
+    wrapped = np.angle(np.exp(1j * theta))
+    if not -1e-9 < wrapped < HALF_PI + 1e-9:
+        assert first_illegal(isa, fractional()) is not None
+    folded = fold_angles(isa, fractional())
+    assert first_illegal(folded, fractional()) is None
+    assert Operator(folded).equiv(Operator(circuit.assign_parameters([theta])), atol=1e-8)

@@ -1,0 +1,328 @@
+"""Devices cut to a line: the target, the choice of the line, the noise."""
+
+import itertools
+import math
+import time
+
+import numpy as np
+import pytest
+from qiskit import QuantumCircuit
+from qiskit.quantum_info import SuperOp
+from qiskit.transpiler import InstructionProperties, Target
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, thermal_relaxation_error
+from qiskit_ibm_runtime.fake_provider import FakeLimaV2
+
+from qbrain.backends.compile import to_isa
+from qbrain.backends.errors import BackendError
+from qbrain.backends.registry import open_sampler
+from qbrain.backends.snapshot import (
+    cut,
+    cut_target,
+    line_costs,
+    load,
+    noise_models,
+    relaxation_infidelity,
+    snapshot_names,
+)
+from qbrain.backends.validation import simulate_states, validate
+
+
+def symmetric(readout):
+    """Aer's own reading error is the mean of the two."""
+    return np.repeat(readout.mean(axis=1, keepdims=True), 2, axis=1)
+
+
+def circuit_with_delays(target):
+    """Gates, waiting and readings on every qubit of a line, in the target's own gates."""
+    qubits = target.num_qubits
+    circuit = QuantumCircuit(qubits)
+    circuit.sx(range(qubits))
+    for i in range(qubits - 1):
+        pair = (i, i + 1) if target.instruction_supported("cx", (i, i + 1)) else (i + 1, i)
+        circuit.append(target.operation_from_name(two_qubit_name(target)), pair)
+        circuit.x(i)
+        circuit.delay(3000, i, "ns")
+        circuit.rz(0.4, i)
+        circuit.sx(i)
+    circuit.measure_all()
+    return circuit
+
+
+def two_qubit_name(target):
+    return next(name for name in ("cz", "cx", "ecr") if name in target.operation_names)
+
+
+def on_device(circuit, physical, qubits):
+    """The same circuit on the whole device."""
+    whole = QuantumCircuit(qubits, len(physical))
+    whole.compose(circuit, qubits=physical, clbits=range(len(physical)), inplace=True, copy=True)
+    return whole
+
+
+def probabilities(model, circuit, qubits):
+    bare = circuit.remove_final_measurements(inplace=False)
+    bare.save_probabilities(qubits, label="p")
+    run = AerSimulator(method="density_matrix", noise_model=model).run(bare, shots=1)
+    return np.asarray(run.result().data(0)["p"])
+
+
+class TestTarget:
+    @property
+    def part(self):
+        return cut("fake_fez", 6)
+
+    @property
+    def device(self):
+        return load("fake_fez")
+
+    def test_it_is_over_the_qubits_in_use_only(self):
+        target = self.part.target
+        assert target.num_qubits == 6
+        assert {q for edge in target["cz"] for q in edge} == set(range(6))
+        assert all(target.instruction_supported("cz", (i, i + 1)) for i in range(5))
+
+    def test_durations_errors_and_times_are_the_devices(self):
+        target, whole = self.part.target, self.device.target
+        line = self.part.details["physical_qubits"]
+        assert target.dt == whole.dt
+        for name in ("cz", "sx", "x", "rz", "measure", "reset"):
+            for place, properties in target[name].items():
+                original = whole[name][tuple(line[q] for q in place)]
+                assert properties.duration == original.duration
+                assert properties.error == original.error
+        for q, times in enumerate(target.qubit_properties):
+            assert times.t1 == whole.qubit_properties[line[q]].t1
+            assert times.t2 == whole.qubit_properties[line[q]].t2
+        assert target["cz"][(0, 1)].duration > 0
+
+    def test_reading_errors_are_kept_apart(self):
+        assert self.part.readout.shape == (6, 2)
+        assert np.all(self.part.readout[:, 1] > self.part.readout[:, 0])  # decay while reading
+        mean = [self.part.target["measure"][(q,)].error for q in range(6)]
+        assert self.part.readout.mean(axis=1) == pytest.approx(mean, rel=1e-9)
+
+    def test_the_record_says_what_it_is(self):
+        details = self.part.details
+        assert details["device"] == "ibm_fez"
+        assert details["calibration"].startswith("2025-02-26T")
+        assert details["layout"] == "line"
+        assert len(details["physical_qubits"]) == 6
+
+    def test_it_is_built_once(self):
+        part, started = self.part, time.perf_counter()
+        assert cut("fake_fez", 6) is part
+        assert time.perf_counter() - started < 0.01
+
+
+class TestChoice:
+    def test_relaxation_is_that_of_the_channel(self):
+        target = load("fake_fez").target
+        times = target.qubit_properties[5]
+        duration = 3e-6
+        channel = thermal_relaxation_error(times.t1, min(times.t2, 2 * times.t1), duration)
+        process = SuperOp(channel).data.trace().real / 4
+        assert relaxation_infidelity(target, (5,), duration) == pytest.approx(
+            1 - (2 * process + 1) / 3, rel=1e-9
+        )
+        pair = relaxation_infidelity(target, (5, 5), duration)
+        assert pair == pytest.approx(1 - (4 * process**2 + 1) / 5, rel=1e-9)
+
+    def test_the_best_line_is_better_than_all_others_of_its_size(self):
+        device = load("fake_lima")
+        costs = line_costs(device.target, device.readout, 3)
+        lines = [
+            line
+            for line in itertools.permutations(range(5), 3)
+            if all((min(e), max(e)) in costs.edge for e in itertools.pairwise(line))
+        ]
+        best = cut("fake_lima", 3).place
+        assert len(lines) == 8  # four lines in two directions: the device is a T
+        assert best.cost == min(costs.of_line(line) for line in lines)
+
+    def test_errors_readings_and_decoherence_all_count(self):
+        device = load("fake_lima")
+        whole, readout = device.target, device.readout.copy()
+        before = line_costs(whole, readout, 3)
+        readout[0] += 0.1
+        assert line_costs(whole, readout, 3).node[0] > before.node[0] + 0.09
+        worse = Target(num_qubits=5, dt=whole.dt, qubit_properties=[*whole.qubit_properties])
+        for name in ("sx", "measure"):
+            worse.add_instruction(whole.operation_from_name(name), dict(whole[name]))
+        slow = {
+            edge: InstructionProperties(duration=20e-6, error=properties.error)
+            for edge, properties in whole["cx"].items()
+        }
+        worse.add_instruction(whole.operation_from_name("cx"), slow)
+        after = line_costs(worse, device.readout, 3)
+        assert all(after.edge[edge] > before.edge[edge] for edge in before.edge)
+        assert all(after.end[q] > before.end[q] for q in range(5))
+
+    def test_uncalibrated_and_dead_parts_are_left_out(self):
+        device = load("fake_fez")
+        costs = line_costs(device.target, device.readout, 6)
+        for (a, b), properties in device.target["cz"].items():
+            if properties.error is None or properties.error >= 1:
+                assert (min(a, b), max(a, b)) not in costs.edge
+        kingston = load("fake_kingston")
+        lost = [
+            q
+            for q, times in enumerate(kingston.target.qubit_properties)
+            if times.t1 is None or times.t2 is None
+        ]
+        assert lost
+        assert not set(lost) & set(line_costs(kingston.target, kingston.readout, 6).node)
+
+    @pytest.mark.parametrize("qubits", [1, 2, 3, 4])
+    def test_short_lines(self, qubits):
+        part = cut("fake_fez", qubits)
+        assert part.target.num_qubits == qubits
+        assert part.place.search == "exhaustive"
+
+    def test_a_patch_where_there_is_no_line(self):
+        part = cut("fake_lima", 5)
+        assert part.details["layout"] == "patch"
+        assert part.details["physical_qubits"] == [0, 1, 2, 3, 4]
+
+    def test_makers_warnings_are_on_record(self):
+        assert "not intended to represent" in cut("fake_nighthawk", 2).details["note"]
+
+    def test_no_such_device(self):
+        with pytest.raises(BackendError, match="fake_nowhere"):
+            cut("fake_nowhere", 2)
+
+
+class TestNoise:
+    def test_small_device_the_cut_is_the_whole(self):
+        """Exact probabilities of the cut line and of the whole device, with delays."""
+        device = FakeLimaV2()
+        part = cut("fake_lima", 3)
+        circuit = circuit_with_delays(part.target)
+        physical = part.details["physical_qubits"]
+        whole = on_device(circuit, physical, 5)
+        wanted = probabilities(NoiseModel.from_backend(device), whole, physical)
+        for model in (part.channels, part.mixtures):
+            assert probabilities(model, circuit, range(3)) == pytest.approx(wanted, abs=1e-10)
+        # delays do relax
+        hurried = circuit.copy_empty_like()
+        for step in circuit.data:
+            if step.name != "delay":
+                hurried.append(step)
+        assert np.abs(probabilities(part.channels, hurried, range(3)) - wanted).max() > 1e-3
+
+    def test_counts_are_those_of_the_fake_device_itself(self):
+        """The package's own simulation of the device keeps the two reading errors apart too."""
+        device = FakeLimaV2()
+        sampler = open_sampler("fake_lima", qubits=3, seed=4)
+        circuit = circuit_with_delays(sampler.target)
+        physical = sampler.details["physical_qubits"]
+        shots = 60_000
+        assert device.target.num_qubits == 5  # reading the target loads the calibration
+        run = device.run(on_device(circuit, physical, 5), shots=shots, seed_simulator=5)
+        theirs = run.result().get_counts()
+        ours = sampler.run([circuit], shots=shots).result()[0].data.meas.get_counts()
+        for word in map("{:03b}".format, range(8)):
+            p = theirs.get(word, 0) / shots
+            tolerance = 6 * math.sqrt(2 * p * (1 - p) / shots) + 1e-4
+            assert abs(ours.get(word, 0) / shots - p) < tolerance
+
+    def test_reading_errors_in_the_model_are_those_exposed(self):
+        part = cut("fake_fez", 2)
+        for model in (part.channels, part.mixtures):
+            for q in range(2):
+                table = model._local_readout_errors[(q,)].probabilities
+                assert [table[0][1], table[1][0]] == pytest.approx(part.readout[q])
+
+    def test_a_line_is_fast(self):
+        sampler = open_sampler("fake_fez", qubits=6, seed=1)
+        circuit = QuantumCircuit(6)
+        for layer in range(40):
+            circuit.sx(range(6))
+            circuit.rz(0.3, range(6))
+            for i in range(layer % 2, 5, 2):
+                circuit.cz(i, i + 1)
+        circuit.measure_all()
+        assert circuit.count_ops()["cz"] == 100
+        sampler.run([circuit], shots=4000).result()
+        best = math.inf
+        for _ in range(3):
+            started = time.perf_counter()
+            sampler.run([circuit], shots=4000).result()
+            best = min(best, time.perf_counter() - started)
+        assert best < 0.5
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("name", ["fake_fez", "fake_sherbrooke"])
+    def test_large_device_the_cut_is_the_whole(self, name):
+        device = load(name)
+        part = cut(name, 4)
+        isa = to_isa(logical(4), part.target)
+        waiting = isa.copy_empty_like()
+        for step in isa.data:
+            waiting.append(step)
+            if len(step.qubits) == 2 and step.name != "barrier":
+                waiting.delay(2000, step.qubits[0], "ns")
+        physical = part.details["physical_qubits"]
+
+        class Whole:
+            version = 2
+            target = device.target
+            operation_names = tuple(device.target.operation_names)
+            dt = device.target.dt
+
+        model = NoiseModel.from_backend(Whole())
+        wanted = probabilities(
+            model, on_device(waiting, physical, device.target.num_qubits), physical
+        )
+        found = probabilities(part.channels, waiting, range(4))
+        assert found == pytest.approx(wanted, abs=1e-10)
+        # with Aer's symmetric reading error, the readings agree as well
+        channels, _ = noise_models(part.target, symmetric(part.readout))
+        for q, where in enumerate(physical):
+            assert channels._local_readout_errors[(q,)].probabilities == pytest.approx(
+                model._local_readout_errors[(where,)].probabilities
+            )
+
+
+def logical(qubits, theta=0.4):
+    circuit = QuantumCircuit(qubits)
+    circuit.x(0)
+    for i in range(qubits - 1):
+        circuit.rxx(theta, i, i + 1)
+        circuit.ryy(-0.7 * theta, i, i + 1)
+        circuit.rz(0.2, i)
+    circuit.measure_all()
+    return circuit
+
+
+def runs_on(name, qubits):
+    sampler = open_sampler(name, qubits=qubits, seed=1)
+    circuit = logical(qubits)
+    isa = to_isa(circuit, sampler.target)
+    (expected,) = simulate_states([circuit])
+    record = validate(circuit, isa, sampler.target, expected=expected)
+    assert record["transpiled"].figure < 1e-9
+    meas = sampler.run([isa], shots=200).result()[0].data.meas
+    assert meas.num_bits == qubits
+
+
+@pytest.mark.parametrize(
+    ("name", "qubits"),
+    [
+        ("fake_miami", 4),  # cz, a square lattice
+        ("fake_brisbane", 4),  # ecr, edges of one direction
+        ("fake_almaden", 4),  # cx with u1, u2, u3
+        ("fake_cambridge", 3),  # without a time unit
+        ("fake_armonk", 1),
+        ("fake_prague", 4),
+        ("fake_boston", 2),
+    ],
+)
+def test_devices_of_all_kinds(name, qubits):
+    runs_on(name, qubits)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", snapshot_names())
+def test_every_device(name):
+    runs_on(name, min(4, load(name).target.num_qubits))
