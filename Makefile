@@ -2,19 +2,22 @@
 VENV ?= .venv
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip install --quiet
 OUT ?= demo
 
 .PHONY: demo test test-slow lint bench clean
 
-$(STAMP): pyproject.toml constraints.txt tools/venv.sh
+$(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.core
+	$(PIP) --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
 # Six neurons on the noise of a real device, two ways: one qubit each and the parity sector.
-demo: $(STAMP)
+demo: $(VENV)/.core
 	rm -rf $(OUT)
 	$(BIN)/qbrain run lmg --neurons 6 --gamma 1.0 --g0 1.0 --tau-r 1 --time 40 --steps 80 \
 	    --backend fake_fez --evolution fast-forward --shots 4000 --seed 7 --out $(OUT)/qubits
@@ -26,16 +29,16 @@ demo: $(STAMP)
 test: lint
 	$(BIN)/python -m pytest -n 2 -q
 
-test-slow: $(STAMP)
+test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 -q -m slow
 
-lint: $(STAMP)
+lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy -p qbrain.circuits -p qbrain.backends -p qbrain.classical_feedback \
 	    -p qbrain.experiments -p qbrain.reference
 
-bench: $(STAMP)
+bench: $(VENV)/.dev
 	for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b || exit 1; done
 
 clean:

@@ -54,13 +54,36 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
             return circuit
         return _transpile(circuit, target, level=1, seed=seed, routing=False)
     if not is_line_local(circuit, target):
-        return _transpile(circuit, target, level=3, seed=seed, routing=True)
+        return _routed(circuit, target, seed)
     isa = _transpile(circuit, target, level=1, seed=seed, routing=False)
     layout = final_layout(isa)
     if layout[: circuit.num_qubits] != tuple(range(circuit.num_qubits)):
         raise CompileError(
             f"circuit {circuit.name}: wanted every qubit where it was, got final layout {layout}"
         )
+    return isa
+
+
+def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircuit:
+    """Level 3. Last measurements are put back after it.
+
+    Level 3 drops diagonal gates in front of measurements: right for what is read, but then the
+    state is another one, and there is nothing left to validate.
+    """
+    body = circuit.copy_empty_like()
+    read: list[tuple[int, int]] = []
+    for step in circuit.data:
+        places = [circuit.find_bit(qubit).index for qubit in step.qubits]
+        if step.name == "measure":
+            read.append((places[0], circuit.find_bit(step.clbits[0]).index))
+        elif any(place in dict(read) for place in places) and step.name not in DIRECTIVES:
+            return _transpile(circuit, target, level=3, seed=seed, routing=True)
+        else:
+            body._append(step)
+    isa = _transpile(body, target, level=3, seed=seed, routing=True)
+    layout = final_layout(isa)
+    for qubit, bit in read:
+        isa.measure(layout[qubit], bit)
     return isa
 
 

@@ -15,7 +15,7 @@ __all__ = ["ideal_target"]
 NATIVE_GATES = (
     *("id", "x", "y", "z", "h", "s", "sdg", "sx", "sxdg", "t", "tdg"),
     *("p", "r", "rx", "ry", "rz", "u", "u1", "u2", "u3"),
-    *("cx", "cy", "cz", "cp", "swap", "rxx", "ryy", "rzz", "rzx", "ccx"),
+    *("cx", "cy", "cz", "ecr", "cp", "swap", "rxx", "ryy", "rzz", "rzx", "ccx"),
 )
 
 

@@ -120,7 +120,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
                 f"circuit {circuit.name}: wanted at most {self.qubits} qubits on {self.name}, "
                 f"got {circuit.num_qubits}"
             )
-        if not circuit.num_clbits:
+        if not any(step.clbits for step in circuit.data):
             raise BackendError(
                 f"circuit {circuit.name}: wanted measurements into a classical register, got none"
             )

@@ -231,7 +231,8 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
     :func:`qbrain.backends.fractional.with_fractional_rzz`).
 
     Raises:
-        BackendError: if there is no such snapshot, or not so many connected qubits on it.
+        BackendError: if there is no such snapshot, or not so many connected qubits with working
+            gates on it (the bundled Kyoto was caught with every two-qubit gate out of order).
     """
     check_qubits(qubits)
     device = load(name)
@@ -244,13 +245,14 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
     place = line or best_patch(costs, qubits)
     if place is None:
         raise BackendError(
-            f"qubits: wanted at most as many connected and calibrated qubits as {name} has, "
-            f"got {qubits}"
+            f"qubits: wanted {qubits} connected qubits of {name} with working gates, "
+            f"got none: {len(costs.node)} qubits and {len(costs.edge)} edges are calibrated"
         )
     target = cut_target(device.target, place.qubits)
     if fractional:
         target = with_fractional_rzz(target)
     readout = device.readout[list(place.qubits)]
+    readout.setflags(write=False)  # every sampler of this cut shares it
     channels, mixtures = noise_models(target, readout)
     details: dict[str, Detail] = {
         "device": device.device,
@@ -291,10 +293,7 @@ def cut_target(target: Target, qubits: tuple[int, ...]) -> Target:
             if place is not None and all(qubit in number for qubit in place)
         }
         if kept:
-            bounds = None
-            part.add_instruction(
-                target.operation_from_name(name), kept, name=name, angle_bounds=bounds
-            )
+            part.add_instruction(target.operation_from_name(name), kept, name=name)
     if "delay" not in part.operation_names:
         part.add_instruction(
             Delay(Parameter("t")), {(index,): None for index in range(len(qubits))}

@@ -20,7 +20,7 @@ or as a matrix-product state (see :mod:`qbrain.backends.mps`).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from time import perf_counter
@@ -32,18 +32,15 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
 from qbrain.backends import mps
-from qbrain.backends.compile import final_layout, to_isa
 from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
-from qbrain.backends.readings import take_readings
+from qbrain.backends.states import State, measured_part, states_of
 
 __all__ = [
     "Check",
     "DispatchRefused",
     "Expected",
     "ValidationRecord",
-    "simulate_states",
     "validate",
 ]
 
@@ -51,8 +48,6 @@ LOGICAL_LIMIT = 1e-9
 TRANSPILED_LIMIT = 1e-7
 DENSE_QUBITS = 20
 
-Vector = NDArray[np.complex128]
-State = Vector | list[mps.Tensor]
 Expected = ArrayLike | mps.MPS | Callable[[], Any]
 
 
@@ -157,8 +152,9 @@ def validate(
             The last three belong together; without them the third check is marked as skipped.
         name: of the circuit in messages and records; its own name where not given.
         step: the step of the run it belongs to.
-        start: state (2^n,) that the circuits start from, in the order of the classical bits,
-            for a sampler that keeps its state; |0…0⟩ where not given.
+        start: state (2^n,) that the circuits start from, for a sampler that keeps its state: bit
+            j of the index is the qubit that will be read into classical bit j. |0…0⟩ where not
+            given.
 
     Raises:
         DispatchRefused: if a check fails.
@@ -183,7 +179,7 @@ def validate(
     if parts[-1].bits != bits:
         raise BackendError(f"isa: wanted {bits} measured bits as in logical, got {parts[-1].bits}")
     dense = max(part.circuit.num_qubits for part in parts) <= DENSE_QUBITS
-    states = _states(parts, dense, start)
+    states = states_of(parts, dense=dense, start=start)
 
     figure = _infidelity(_expected_state(expected, bits, dense), states[0])
     checks = [_bounded(label, step, "logical", figure, LOGICAL_LIMIT)]
@@ -254,112 +250,6 @@ def _trotter(
     return _bounded(label, step, "trotter", abs(value - exact_value), limit)
 
 
-@dataclass(frozen=True)
-class MeasuredPart:
-    """A circuit without its measurements, on the qubits it uses only.
-
-    Qubit j < bits is the one read into classical bit j; those after them are not read and must
-    be |0⟩ at the end.
-    """
-
-    circuit: QuantumCircuit
-    bits: int
-
-
-def measured_part(circuit: QuantumCircuit) -> MeasuredPart:
-    """Cut a circuit to the qubits it uses, renumbered in the order of the classical bits.
-
-    Raises:
-        BackendError: for resets, control flow, gates after measurements, and classical bits
-            that are read twice or not at all.
-    """
-    readings = take_readings(circuit)
-    gates = readings.gates
-    read = dict(zip(readings.qubits, readings.clbits, strict=True))
-    if not read:
-        read = {place: bit for bit, place in enumerate(final_layout(circuit))}
-    bits = len(read)
-    if sorted(read.values()) != list(range(bits)):
-        raise BackendError(
-            f"circuit {circuit.name}: wanted classical bits 0…{bits - 1} read once each, "
-            f"got {sorted(read.values())}"
-        )
-    index = {qubit: number for number, qubit in enumerate(gates.qubits)}
-    used = {index[qubit] for step in gates.data for qubit in step.qubits}
-    position = dict(read)
-    for place in sorted(used - set(read)):
-        position[place] = len(position)
-    if [position.get(place) for place in range(gates.num_qubits)] == list(range(gates.num_qubits)):
-        return MeasuredPart(gates, bits)
-    part = QuantumCircuit(len(position), name=circuit.name, global_phase=gates.global_phase)
-    wires = {place: part.qubits[number] for place, number in position.items()}
-    for step in gates.data:
-        part._append(step.replace(qubits=[wires[index[qubit]] for qubit in step.qubits]))
-    return MeasuredPart(part, bits)
-
-
-def simulate_states(circuits: Sequence[QuantumCircuit]) -> list[Vector]:
-    """State vectors (2^n,) of circuits on Aer, bit j of the index being classical bit j.
-
-    The part of a state in which a qubit that is not read is |1⟩ is left out, so that a circuit
-    that does not return such a qubit to |0⟩ gives a vector shorter than 1.
-
-    Raises:
-        BackendError: as :func:`measured_part`, or if Aer reports a failure.
-    """
-    return _dense_states([measured_part(circuit) for circuit in circuits])
-
-
-@lru_cache(maxsize=1)
-def _simulator() -> Any:
-    from qiskit_aer import AerSimulator
-
-    # one thread: the circuits are small, and starting threads costs more than they save
-    return AerSimulator(method="statevector", fusion_enable=False, max_parallel_threads=1)
-
-
-@lru_cache(maxsize=32)
-def _native(qubits: int) -> Target:
-    return ideal_target(qubits)
-
-
-def _states(parts: Sequence[MeasuredPart], dense: bool, start: ArrayLike | None) -> list[State]:
-    if dense:
-        return list(_dense_states(parts, start))
-    if start is not None:
-        raise BackendError(f"start: wanted None for more than {DENSE_QUBITS} qubits")
-    return [
-        mps.from_circuit(to_isa(part.circuit, _native(part.circuit.num_qubits))) for part in parts
-    ]
-
-
-def _dense_states(parts: Sequence[MeasuredPart], start: ArrayLike | None = None) -> list[Vector]:
-    from qiskit_aer.library import SetStatevector
-
-    circuits = []
-    for part in parts:
-        circuit = to_isa(part.circuit, _native(part.circuit.num_qubits))
-        if start is not None:
-            vector = np.asarray(start, dtype=np.complex128)
-            if vector.shape != (2**circuit.num_qubits,):
-                raise BackendError(
-                    f"start: wanted shape {(2**circuit.num_qubits,)}, got {vector.shape}"
-                )
-            began = circuit.copy_empty_like()
-            began.append(SetStatevector(vector), began.qubits)
-            circuit = began.compose(circuit)
-        # the circuit was made by measured_part, so that it may be added to
-        circuit.save_statevector(label="state")
-        circuits.append(circuit)
-    result = _simulator().run(circuits, shots=1).result()
-    if not result.success:
-        raise BackendError(f"circuit {circuits[0].name}: Aer cannot simulate it: {result.status}")
-    return [
-        np.asarray(result.data(index)["state"], dtype=np.complex128)[: 2**part.bits]
-        for index, part in enumerate(parts)
-    ]
-
-
 def _expected_state(expected: Expected, bits: int, dense: bool) -> State:
     """Bring what was handed in into the form that is compared."""
     value = expected() if callable(expected) else expected
@@ -395,15 +285,19 @@ def _check_norm(norm: float) -> None:
 
 
 def _infidelity(wanted: State, found: State) -> float:
+    """1 − |⟨wanted|found⟩|², free of the rounding in the norm of what is compared with.
+
+    A dense vector that was found is not normalised: what it lacks is in qubits that are not read.
+    """
     if isinstance(wanted, list) and isinstance(found, list):
-        missing = len(found) - len(wanted)
-        zero = np.array([[[1.0], [0.0]]], dtype=np.complex128)  # qubits not read stay |0⟩
-        amplitude = mps.overlap([*wanted, *[zero] * missing], found)
+        zero = np.array([[[1.0], [0.0]]], dtype=np.complex128)  # qubits not read must be |0⟩
+        padded = [*wanted, *[zero] * (len(found) - len(wanted))]
+        amplitude = mps.overlap(padded, found)
+        norm = mps.overlap(padded, padded).real * mps.overlap(found, found).real
     else:
         amplitude = complex(np.vdot(wanted, found))
-    # 1 − |⟨a|b⟩|²/⟨a|a⟩: a state that is a hair too long must not hide what is missing
-    norm = mps.overlap(wanted, wanted).real if isinstance(wanted, list) else np.vdot(wanted, wanted)
-    return max(0.0, 1 - abs(amplitude) ** 2 / float(np.real(norm)))
+        norm = float(np.vdot(wanted, wanted).real)
+    return max(0.0, 1 - abs(amplitude) ** 2 / norm)
 
 
 @lru_cache(maxsize=32)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.lmg import Experiment, start
@@ -32,8 +33,7 @@ def rms(values: np.ndarray) -> float:
 def against_step(order: int) -> list[float]:
     settings = {"neurons": 6, "time": 12, "feedback_order": order}
     return [
-        rms(step_error(Experiment(LMGConfig.from_mapping({**settings, "steps": n}))))
-        for n in STEPS
+        rms(step_error(Experiment(LMGConfig.from_mapping({**settings, "steps": n})))) for n in STEPS
     ]
 
 
@@ -86,6 +86,7 @@ def main() -> None:
     for axes in (left, right):
         axes.legend(title="slope", fontsize=8)
         axes.grid(alpha=0.3, which="both")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     figure.savefig(arguments.out, dpi=130)
     print(f"wrote {arguments.out}")
 

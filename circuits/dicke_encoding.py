@@ -7,9 +7,10 @@ with p = n₀ mod 2: at most ⌊N/2⌋+1 of them, in which H is tridiagonal,
     ⟨n+2|H|n⟩ = -(gγ/2N) sqrt((n+1)(n+2)(N-n)(N-n-1)),
 
 from (1+γ)J_x² + (1-γ)J_y² = J(J+1) - J_z² + (γ/2)(J₊² + J₋²). The i-th state of the sector,
-n = p + 2i, is stored as the reflected Gray code i ^ (i >> 1): neighbours differ in one bit, so
-that a single wrong bit moves n by 2 more often than by more, and the mirror symmetry n → N - n of
-the field-free H is X on the top qubit when the sector fills the codes.
+n = p + 2i, is stored as the reflected Gray code c ^ (c >> 1) of c = i (of c = i + a, a unused
+codes at either end, where N and the size are even). Neighbours differ in one bit, so that a wrong
+bit moves n by 2 more often than by more; and the mirror symmetry n → N - n that H has without a
+field is X on the top qubit, which halves the gates of its evolution.
 
 A step is given by phase φ = ∫ g dt and field_phase = h dt. Source of the model: J. J. Torres and
 E. Romera, arXiv:2602.16003, Eq. (1).
@@ -99,12 +100,16 @@ def sector(neurons: int, initial: int = 0) -> Sector:
     parity = check_excitations("initial", initial, neurons) % 2
     excitations = tuple(range(parity, neurons + 1, 2))
     size = len(excitations)
+    qubits = max(1, (size - 1).bit_length())
+    # centred, the codes are mirror images of each other wherever the excitations are
+    mirrored = neurons % 2 == 0 and size % 2 == 0
+    first = ((1 << qubits) - size) // 2 if mirrored else 0
     return Sector(
         neurons=neurons,
         parity=parity,
         excitations=excitations,
-        codes=tuple(i ^ (i >> 1) for i in range(size)),
-        qubits=max(1, (size - 1).bit_length()),
+        codes=tuple(c ^ (c >> 1) for c in range(first, first + size)),
+        qubits=qubits,
     )
 
 
@@ -238,7 +243,7 @@ class EncodedEvolution:
         """Return the evolution from |code of initial⟩ as a circuit of cz, rz, sx, x.
 
         ``unitary``: the evolution of every state of the sector (identity on codes that hold no
-        state); at most 3 CZ on two qubits, 2 without a field for N=6. ``isometry``: the evolved
+        state); at most 3 CZ on two qubits, 2 for N=6 without a field. ``isometry``: the evolved
         state of this one start, worked out classically; 1, 3, 10 CZ on 2, 3, 4 qubits in a line.
 
         Args:

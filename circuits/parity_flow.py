@@ -21,10 +21,11 @@ from qiskit import QuantumCircuit
 
 from qbrain.circuits.step_program import PHASE
 
-__all__ = ["parity_layer", "parity_layer_of_product"]
+__all__ = ["append_cx", "parity_layer", "parity_layer_of_product"]
 
 
-def _cx(circuit: QuantumCircuit, control: int, target: int) -> None:
+def append_cx(circuit: QuantumCircuit, control: int, target: int) -> None:
+    """Append a CNOT as CZ between two H, which cancel against their like."""
     circuit.h(target)
     circuit.cz(control, target)
     circuit.h(target)
@@ -53,12 +54,12 @@ class _Path:
     def write(self) -> None:
         """Write parities over single neurons."""
         for p in range(len(self.path) - 1, 0, -1):
-            _cx(self.circuit, p - 1, p)
+            append_cx(self.circuit, p - 1, p)
 
     def read(self) -> None:
         """Turn parities back to single neurons."""
         for p in range(1, len(self.path)):
-            _cx(self.circuit, p - 1, p)
+            append_cx(self.circuit, p - 1, p)
 
     def exchange(self, first: int, *, alone: bool) -> None:
         """Exchange neighbours path[p-1], path[p] for p = first, first+2, …
@@ -73,7 +74,7 @@ class _Path:
             for p in range(first, neurons, 2):
                 beside = p + step
                 if beside < neurons and (beside > 0 or alone):
-                    _cx(self.circuit, p, beside)
+                    append_cx(self.circuit, p, beside)
 
 
 def _turn_axis(circuit: QuantumCircuit, axis: str, *, back: bool) -> None:
@@ -100,8 +101,16 @@ def parity_layer(
     *,
     backwards: bool = False,
 ) -> tuple[int, ...]:
-    """Apply all interactions to any state; return the order in which it leaves the neurons."""
-    path = _Path(circuit, order, getattr(angles, axis))
+    """Apply exp(-i angle·phase/2 PP) to all pairs, in place; return the new order.
+
+    Args:
+        circuit: on a line, qubit i holding neuron order[i].
+        order: the neurons on the line.
+        axis: ``xx``, ``yy`` or ``zz``.
+        angle: rotation angle of a pair per unit of the parameter ``phase``.
+        backwards: undo the changes of places of a layer that was not backwards.
+    """
+    path = _Path(circuit, order, angle)
     _turn_axis(circuit, axis, back=False)
     path.write()
     path.meet()
@@ -113,16 +122,16 @@ def parity_layer(
     return tuple(path.path)
 
 
-def _parity_layer_of_product(
-    circuit: QuantumCircuit, order: Sequence[int], angles: PairAngles, active: bool
+def parity_layer_of_product(
+    circuit: QuantumCircuit, order: Sequence[int], angle: float, *, active: bool
 ) -> tuple[int, ...]:
-    """Apply all XX interactions to |0…0⟩ or |1…1⟩.
+    """Apply exp(-i angle·phase/2 XX) to all pairs of |0…0⟩, or (``active``) of |1…1⟩.
 
     In the X basis these are Σ_x s(x)|x⟩ with s = 1 or (-1)^popcount(x). As a function of the
     labels that the qubits hold, s is again a product, so that nothing has to be written.
     """
     neurons = len(order)
-    path = _Path(circuit, order, angles.xx)
+    path = _Path(circuit, order, angle)
     starts = _exchange_starts(neurons, backwards=False)
     if active:
         # popcount(x) mod 2 as a sum of labels: for even N every other pair of the path, for odd

@@ -62,7 +62,7 @@ def _run_lmg(
     *,
     config: Config = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="folder of the run [default: runs/<new>]")
+        Path | None, typer.Option("--out", help="folder of the run (default: a new one under runs)")
     ] = None,
     json_: Json = False,
 ) -> None:
@@ -117,7 +117,7 @@ def backends(json_: Json = False) -> None:
         table.add_column(column)
     for row in rows:
         table.add_row(*(str(x) for x in row.values()))
-    Console(soft_wrap=True).print(table)
+    Console(width=max(100, Console().width)).print(table)
 
 
 @app.command()

@@ -32,7 +32,7 @@ def backend_table() -> list[dict[str, Any]]:
         {
             "name": b.name,
             "kind": b.kind,
-            "qubits": str(b.qubits),
+            "qubits": "any" if b.qubits is None else str(b.qubits),
             "needs": b.needs,
         }
         for b in list_backends()

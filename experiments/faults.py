@@ -8,7 +8,7 @@ from qbrain.circuits.arguments import CircuitError
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
 from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
-from qbrain.reference.lmg import ModelError
+from qbrain.reference.lmg import IntegrationError, ModelError
 
 __all__ = ["exit_code"]
 
@@ -17,7 +17,9 @@ def exit_code(error: Exception) -> int | None:
     """2 for bad input, 3 for a refused dispatch, 4 for a device that gave nothing usable."""
     if isinstance(error, DispatchRefused):
         return EXIT_REFUSED
-    if isinstance(error, BackendError | CircuitError | FeedbackError | ModelError):
+    if isinstance(
+        error, BackendError | CircuitError | FeedbackError | ModelError | IntegrationError
+    ):
         return EXIT_BAD_INPUT
     if isinstance(error, EstimateError):
         return EXIT_DEVICE

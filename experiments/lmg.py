@@ -39,8 +39,9 @@ from qbrain.experiments.lmg_circuits import (
     Prepared,
     open_circuits,
     qubits_needed,
+    splitting_on,
 )
-from qbrain.experiments.lmg_trotter import choose_trotter_steps
+from qbrain.experiments.lmg_trotter import choose_trotter_steps, guard_step_size
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
 
@@ -96,10 +97,7 @@ class Experiment:
             self.sampler = open_sampler(
                 config.backend, qubits=qubits, seed=config.seed, shots_hint=config.shots
             )
-        noisy = config.backend not in ("aer", "statevector")
-        self.trotter = config.trotter_steps or choose_trotter_steps(
-            config, self.model, self.initial, self.exact.phase.values, noisy
-        )
+        self.trotter = self._trotter_steps()
         self.source = open_circuits(
             config, self.model, self.initial, self.sampler.target, self.trotter
         )
@@ -116,6 +114,20 @@ class Experiment:
             parity=self.initial % 2 if config.postselects else None,
             readout=readout,
         )
+
+    def _trotter_steps(self) -> int:
+        config, phase = self.config, self.exact.phase.values
+        splitting = splitting_on(config, self.initial, self.sampler.target)
+        steps = config.trotter_steps or choose_trotter_steps(
+            config,
+            self.model,
+            self.initial,
+            phase,
+            splitting,
+            noisy=config.backend not in ("aer", "statevector"),
+        )
+        guard_step_size(config, self.model, self.initial, phase, steps, splitting)
+        return steps
 
     @property
     def device(self) -> dict[str, Any]:

@@ -32,6 +32,7 @@ __all__ = [
     "ExactEnergy",
     "Prepared",
     "QubitCircuits",
+    "first_word",
     "open_circuits",
     "qubits_needed",
 ]
@@ -141,6 +142,29 @@ def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
     )
 
 
+def formula_order(config: LMGConfig) -> int:
+    """Order of the product formula; where all terms commute every order is the same."""
+    return 1 if config.single_layer and config.encoding == "qubit" else config.trotter_order
+
+
+def _local(program: StepProgram, target: Target) -> bool:
+    return all(is_line_local(step, target) for step in program.steps)
+
+
+def splitting_on(
+    config: LMGConfig, initial: int, target: Target
+) -> Literal["collective", "pairwise"]:
+    """How the formula is split: pair by pair on a swap network, else in collective layers.
+
+    A network is needed where the target has no edge between every two qubits; where one axis
+    alone interacts and h = 0, pairs commute and both are the same.
+    """
+    if config.encoding == "dicke" or config.single_layer:
+        return "collective"
+    probe = logical_program(config.neurons, config.gamma, initial=initial)
+    return "collective" if _local(probe, target) else "pairwise"
+
+
 class QubitCircuits:
     """One qubit a neuron: product formulas, all-to-all or on a line by a swap network.
 
@@ -153,21 +177,18 @@ class QubitCircuits:
     ) -> None:
         n = self.qubits = config.neurons
         self.config, self.trotter, self.initial = config, trotter, initial
-        # where all terms commute every order is the same formula
-        self.order = 1 if config.single_layer else config.trotter_order
+        self.order = formula_order(config)
+        self.splitting = splitting_on(config, initial, target)
         options: dict[str, Any] = {"field": config.field != 0, "initial": initial}
-        self.splitting: Literal["collective", "pairwise"] = "collective"
-        logical = logical_program(n, config.gamma, order=self.order, **options)
-        # without an edge between every pair, a swap network brings each pair together once
-        routed = not all(is_line_local(step, target) for step in logical.steps)
-        if routed and not config.single_layer:
-            self.splitting = "pairwise"
-            logical = logical_program(
-                n, config.gamma, order=self.order, splitting="pairwise", **options
-            )
+        logical = logical_program(
+            n, config.gamma, order=self.order, splitting=self.splitting, **options
+        )
+        routed = not _local(logical, target)
         program = logical
         if routed and config.single_layer:
-            program = network_single_layer(n, initial)
+            # half the gates, unless errors are to show in the parity
+            method = "fused" if config.postselects else "parity"
+            program = network_single_layer(n, initial, method=method)
         elif routed:
             program = network_program(n, config.gamma, order=self.order, **options)
         device = StepProgram(
@@ -265,6 +286,16 @@ class QubitCircuits:
         )
 
 
+def first_word(table: NDArray[np.int64]) -> int:
+    """Place in the reflected Gray code of the sector's lowest state; ``table`` decodes it."""
+    word = int(np.flatnonzero(table == table[table >= 0].min())[0])
+    number = 0
+    while word:
+        number ^= word
+        word >>= 1
+    return number
+
+
 class DickeCircuits:
     """The parity sector on ⌈log2(⌊N/2⌋+1)⌉ qubits."""
 
@@ -322,7 +353,12 @@ class DickeCircuits:
         phases = split(self.config, drive, self.trotter)
         turn = self.config.field * drive.dt / self.trotter
         states = bond_formula_states(
-            self.model, self.initial, phases, turn, self.config.trotter_order
+            self.model,
+            self.initial,
+            phases,
+            turn,
+            self.config.trotter_order,
+            offset=first_word(self._table),
         )
         return self._program.circuit(phases, turn), states[-1]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
@@ -26,7 +25,7 @@ def _metavar(annotation: Any) -> str:
 
 
 def _option(name: str, field: FieldInfo) -> inspect.Parameter:
-    default = "" if field.default is None else f" [default: {field.default}]"
+    default = "" if field.default is None else f" (default: {field.default})"
     # text in, checked by the model: one set of messages for options, TOML and Python
     option = typer.Option(
         f"--{name.replace('_', '-')}",
@@ -68,10 +67,3 @@ def with_options(model: type[BaseConfig], body: Callable[..., None]) -> Callable
     command.__signature__ = inspect.Signature([*fields, *own])  # type: ignore[attr-defined]
     command.__annotations__ = {p.name: p.annotation for p in [*fields, *own]}
     return command
-
-
-def config_option() -> Any:
-    """The ``--config`` option every configured command has."""
-    return Annotated[
-        Path | None, typer.Option("--config", help="TOML file; options on the command line win")
-    ]

@@ -1,9 +1,10 @@
 """Product formula of the sector Hamiltonian, split by bonds of the chain n, n+2, n+4, …
 
-In a parity sector H is tridiagonal in n: a diagonal D and hops between neighbours. Bond i, which
-joins the i-th state to the next (i = 0, 1, …), has class b = number of trailing zeros of i + 1;
-bonds of one class share no state, so the exponential of a class is a set of 2×2 rotations. With
-states stored in the reflected Gray code, class b is what flips bit b.
+In a parity sector H is tridiagonal in n: a diagonal D and hops between neighbours. Bond i joins
+the i-th state to the next (i = 0, 1, …); its class b is the number of trailing zeros of
+i + 1 + offset. Bonds of one class share no state, so the exponential of a class is a set of 2×2
+rotations. With the i-th state stored as word i + offset of the reflected Gray code, class b is
+what flips bit b.
 
     order 1: D, class 0, class 1, …;   order 2: D½, 0½, 1½, …, last, …, 1½, 0½, D½
 """
@@ -22,13 +23,20 @@ from qbrain.reference.lmg_hamiltonian import (
     coupling_band,
     field_diagonal,
     initial_excitations,
+    whole,
 )
 
 __all__ = ["bond_formula_states"]
 
 
 def bond_formula_states(
-    model: LMG, initial: str | int, phases: ArrayLike, field_phases: ArrayLike, order: int = 2
+    model: LMG,
+    initial: str | int,
+    phases: ArrayLike,
+    field_phases: ArrayLike,
+    order: int = 2,
+    *,
+    offset: int = 0,
 ) -> ComplexArray:
     """States of the bond-split formula, one formula a step.
 
@@ -38,6 +46,7 @@ def bond_formula_states(
         phases: g_k dt_k of each step, shape (K,).
         field_phases: h dt_k of each step, shape (K,) or one number.
         order: 1 or 2.
+        offset: >= 0, see above.
 
     Returns:
         Dicke amplitudes before the first and after every step, shape (K+1, N+1).
@@ -47,6 +56,7 @@ def bond_formula_states(
     """
     if order not in (1, 2):
         raise ModelError(f"order: wanted 1 or 2, got {order!r}")
+    offset = whole("offset", offset, 0)
     phi = np.asarray(phases, dtype=np.float64)
     if phi.ndim != 1:
         raise ModelError(f"phases: wanted shape (steps,), got {phi.shape}")
@@ -62,8 +72,10 @@ def bond_formula_states(
     parity = start % 2
     diagonal, hops = coupling_band(model.neurons, model.gamma, parity)
     tilt = field_diagonal(model.neurons, parity)
-    bonds = np.arange(1, hops.size + 1)
-    classes = [bonds[(bonds & -bonds) == 1 << b] - 1 for b in range(int(hops.size).bit_length())]
+    words = np.arange(1, hops.size + 1) + offset
+    classes = [
+        np.flatnonzero((words & -words) == 1 << b) for b in range((hops.size + offset).bit_length())
+    ]
     forward = [(-1, 1.0)] + [(b, 1.0) for b in range(len(classes))]
     layers = forward
     if order == 2:

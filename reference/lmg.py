@@ -199,7 +199,7 @@ def _along(
         max(width, 1e-9),
         scale * max(1e-3 * tolerance, 1e-13),
     )
-    # s <= t: go on until a panel was too wide, so that the finest feature of E(s) is known.
+    # s <= t: go on until a panel needs its degree, so that the finest feature of E(s) is known.
     while not panels.resolved and panels.end < end:
         panels.extend()
     s, r, u = run_clock(law, table_lookup(panels), t, tolerance, panels.width / 10)

@@ -11,6 +11,7 @@ arXiv:2602.16003, Eq. 2, with their Eq. 4 for r).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,7 +55,10 @@ class Orbit:
         self.start = initial_excitations(model.neurons, initial)
         self.parity = self.start % 2
         self.excitations = sector_excitations(model.neurons, self.parity)
-        self._propagator = Propagator(model, self.start)
+
+    @cached_property
+    def _propagator(self) -> Propagator:
+        return Propagator(self.model, self.start)
 
     @property
     def closed_form(self) -> bool:

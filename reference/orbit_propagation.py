@@ -26,12 +26,14 @@ from qbrain.reference.lmg_hamiltonian import (
 _ALWAYS_DIAGONALISE = 1500
 _NEVER_DIAGONALISE = 8000
 # Seconds, roughly, on one core of 2024: only their ratios matter.
-_EIGEN_COST = 1.4e-7  # an element of the eigenvector matrix, found
+_EIGEN_COST = 1e-7  # an element of the eigenvector matrix, found; halves by mirror cost less
+_MIRRORED_EIGEN_COST = 4e-8
 _STEP_COST = 6e-6, 7e-9  # a step of the Chebyshev recursion: fixed, and an amplitude
 # Eigenvectors that hold less than this of the initial state cannot be seen in doubles.
 _NEGLIGIBLE = 1e-17
 _SHORTEST_HOP, _LONGEST_HOP = 48.0, 400.0  # phase covered by one expansion
 _BLOCK = 32
+_TURN = 8 * np.arctan(np.longdouble(1))  # 2π
 _REMEMBERED = 8  # states to go on from
 
 
@@ -64,7 +66,9 @@ class Propagator:
             assert self._chebyshev is not None
             fixed, each = _STEP_COST
             self._spent += self._chebyshev.steps(points) * (fixed + each * self._size)
-            if self._spent > _EIGEN_COST * self._size**2 and self._size <= _NEVER_DIAGONALISE:
+            mirrored = self._model.neurons % 2 == 0
+            cost = (_MIRRORED_EIGEN_COST if mirrored else _EIGEN_COST) * self._size**2
+            if self._spent > cost and self._size <= _NEVER_DIAGONALISE:
                 self._spectrum = _Spectrum(self._model, self._start)
                 self._chebyshev = None
             else:
@@ -104,8 +108,12 @@ class _Spectrum:
     def __call__(self, points: FloatArray) -> ComplexArray:
         states = np.zeros((len(points), self._size), dtype=np.complex128)
         half = self._parts[0][1].shape[1]
+        # Far from s = 0 the rounding of λs would be noise from point to point. Rounded once, for
+        # all points together and in extended precision where there is one, it is not.
+        origin = points[len(points) // 2] if len(points) else 0.0
         for sign, (energies, rows) in zip((1.0, -1.0), self._parts, strict=False):
-            angles = np.outer(points, energies)
+            far = np.fmod(energies.astype(np.longdouble) * origin, _TURN).astype(np.float64)
+            angles = far + np.outer(points - origin, energies)
             width = rows.shape[1]
             # Two real products: numpy would make the real matrix complex first.
             for into, rotation in ((states.real, np.cos(angles)), (states.imag, -np.sin(angles))):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Panels:
 
     @property
     def resolved(self) -> bool:
-        """Whether a panel was ever too wide, so that the finest feature is known."""
+        """Whether a panel ever needed its degree, so that the finest feature is known."""
         return bool(np.isfinite(self._ceiling))
 
     @property
@@ -63,13 +64,17 @@ class Panels:
 
     def extend(self) -> None:
         """Add one panel."""
-        start = self.end
+        start, before = self.end, np.inf
         while True:
             middle, half = start + self._width / 2, self._width / 2
             coefficients = self._to_series @ self._function(middle + half * self._nodes)
             size = np.abs(coefficients)
-            if size[-6:].max() <= self._tolerance or self._width < 1e-9 * (1 + start):
+            tail = float(size[-6:].max())
+            # A small tail that halving does not shrink is the noise of the function.
+            noise = before < 1e-7 * size.max() and tail > before / 4
+            if tail <= self._tolerance or noise:
                 break
+            before = tail
             self._width /= 2
             # A later panel over a quiet stretch may be wider than the finest one needed so far,
             # but not so wide that its nodes could miss such a feature.
@@ -77,9 +82,11 @@ class Panels:
         self.series.append(coefficients)
         self.edges.append(start + self._width)
         # Where the series ends tells how much wider the next panel can be.
-        used = max(np.flatnonzero(size > self._tolerance), default=0)
-        if used <= self.DEGREE // 2:
-            self._width = min(0.75 * self.DEGREE / max(used, 6) * self._width, self._ceiling)
+        used = int(max(np.flatnonzero(size > self._tolerance), default=0))
+        if used > self.DEGREE // 2:
+            self._ceiling = min(self._ceiling, 4 * self._width)
+        growth = max(1.0, 0.75 * self.DEGREE / max(used, 6))
+        self._width = float(min(growth * self._width, self._ceiling))
 
     def table(self, s: float) -> tuple[float, float, list[list[float]]]:
         """Start, cells per unit of s, and the cells' polynomials of the panel that holds s."""
@@ -120,6 +127,7 @@ def _clenshaw(series: FloatArray, x: FloatArray) -> FloatArray:
     return np.asarray(series[:, 0] + x * late - early)
 
 
+@lru_cache(maxsize=1)
 def _series_matrix(degree: int) -> FloatArray:
     """Values at the nodes −cos(πj/d) to Chebyshev coefficients."""
     j = np.arange(degree + 1)
@@ -129,6 +137,7 @@ def _series_matrix(degree: int) -> FloatArray:
     return matrix
 
 
+@lru_cache(maxsize=1)
 def _cell_matrix(degree: int, cells: int, cell_degree: int) -> FloatArray:
     """Chebyshev coefficients of a panel to the monomial coefficients of its cells."""
     nodes = np.cos(np.pi * (np.arange(cell_degree + 1) + 0.5) / (cell_degree + 1))

@@ -520,7 +520,10 @@ def _check_neurons(neurons: int) -> int:
 
 
 def _check_real(name: str, value: float) -> float:
-    number = float(value)
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
     if not math.isfinite(number):
         raise StatevectorError(f"{name}: wanted a finite number, got {value!r}")
     return number

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.circuit.library import PauliEvolutionGate, get_standard_gate_name_mapping
-from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+from qiskit.circuit.library import XXPlusYYGate, get_standard_gate_name_mapping
+from qiskit.quantum_info import Operator, Statevector
 
 from qbrain.backends import compile as compile_module
 from qbrain.backends.compile import (
@@ -29,6 +29,7 @@ from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import cut
+from qbrain.backends.states import simulate_states
 
 # cz; ecr in one direction; cx with u1, u2, u3
 DEVICES = ("fake_fez", "fake_brisbane", "fake_almaden")
@@ -125,8 +126,10 @@ def test_ideal_targets_leave_native_circuits_alone():
 def test_ideal_targets_take_apart_what_is_not_native():
     target = ideal_target(3)
     circuit = QuantumCircuit(3)
-    circuit.append(PauliEvolutionGate(SparsePauliOp(["XYZ", "ZIX"]), 0.3), range(3))
+    circuit.ry(0.4, range(3))
+    circuit.cswap(0, 1, 2)
     circuit.ccz(0, 1, 2)
+    circuit.append(XXPlusYYGate(0.3, 0.2), [2, 0])
     isa = to_isa(circuit, target)
     assert isa is not circuit
     assert first_illegal(isa, target) is None
@@ -140,7 +143,7 @@ def test_every_native_gate_is_run_by_aer_as_it_is(qubits):
     circuit = QuantumCircuit(qubits)
     for name in target.operation_names:
         if name in known and name not in ("measure", "reset", "delay"):
-            gate = known[name].copy()
+            gate = known[name].to_mutable()
             gate.params = [0.3 + 0.2 * i for i in range(len(gate.params))]
             circuit.append(gate, range(gate.num_qubits))
     exact = Statevector(circuit).probabilities()
@@ -290,3 +293,15 @@ def test_any_circuit_stays_what_it_was(pairs):
     assert first_illegal(isa, target) is None
     found = Statevector(isa).probabilities(final_layout(isa))
     assert found == pytest.approx(Statevector(circuit).probabilities(), abs=1e-9)
+
+
+def test_routing_keeps_diagonal_gates_in_front_of_measurements():
+    # what is read would be the same without them, the state would not
+    circuit = QuantumCircuit(3)
+    circuit.h(range(3))
+    circuit.cz(0, 2)
+    circuit.cp(0.7, 0, 1)
+    circuit.measure_all()
+    isa = to_isa(circuit, cut("fake_fez", 3).target)
+    states = simulate_states([circuit, isa])
+    assert abs(np.vdot(*states)) ** 2 == pytest.approx(1, abs=1e-9)

@@ -144,5 +144,6 @@ def test_circuits_that_do_not_fit_are_refused():
     sampler = open_sampler("aer", qubits=1)
     with pytest.raises(BackendError, match="wanted at most 1 qubits"):
         sampler.run([superposition()], shots=5)
-    with pytest.raises(BackendError, match="classical register"):
-        sampler.run([QuantumCircuit(1)], shots=5)
+    for unread in (QuantumCircuit(1), QuantumCircuit(1, 1)):
+        with pytest.raises(BackendError, match="wanted measurements into a classical register"):
+            sampler.run([unread], shots=5)

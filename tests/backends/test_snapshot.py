@@ -18,14 +18,14 @@ from qbrain.backends.errors import BackendError
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import (
     cut,
-    cut_target,
     line_costs,
     load,
     noise_models,
     relaxation_infidelity,
     snapshot_names,
 )
-from qbrain.backends.validation import simulate_states, validate
+from qbrain.backends.states import simulate_states
+from qbrain.backends.validation import validate
 
 
 def symmetric(readout):
@@ -274,8 +274,11 @@ class TestNoise:
         wanted = probabilities(
             model, on_device(waiting, physical, device.target.num_qubits), physical
         )
+        exact = probabilities(part.mixtures, waiting, range(4))
+        assert exact == pytest.approx(wanted, abs=1e-10)
+        # Kraus sets leave out what is smaller than 1e-8
         found = probabilities(part.channels, waiting, range(4))
-        assert found == pytest.approx(wanted, abs=1e-10)
+        assert found == pytest.approx(wanted, abs=1e-7)
         # with Aer's symmetric reading error, the readings agree as well
         channels, _ = noise_models(part.target, symmetric(part.readout))
         for q, where in enumerate(physical):
@@ -322,7 +325,13 @@ def test_devices_of_all_kinds(name, qubits):
     runs_on(name, qubits)
 
 
+def test_a_device_without_working_two_qubit_gates():
+    assert cut("fake_kyoto", 1).target.num_qubits == 1
+    with pytest.raises(BackendError, match="wanted 2 connected qubits of fake_kyoto"):
+        cut("fake_kyoto", 2)
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", snapshot_names())
+@pytest.mark.parametrize("name", sorted(set(snapshot_names()) - {"fake_kyoto"}))
 def test_every_device(name):
     runs_on(name, min(4, load(name).target.num_qubits))
