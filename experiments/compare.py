@@ -15,6 +15,7 @@ from qbrain.experiments.run_directory import RunDirectory
 
 __all__ = ["compare_runs", "hellinger_fidelity", "print_table"]
 
+_MODEL = ("neurons", "gamma", "g0", "field", "tau_r", "tau_f", "release", "initial")
 _SHOWN = (
     "backend",
     "neurons",
@@ -54,8 +55,8 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """One row a run and estimate (raw, and mitigated where that differs).
 
     Errors are of E against the run's own exact result; ``rms_distance_to_first`` is the RMS
-    difference of E from the first run's, over the times both cover (None where they share no
-    span or are of other neurons).
+    difference of E from the first run's, over the times both cover (None where the model is
+    another one).
     """
     loaded = [_load(path) for path in paths]
     first = loaded[0][1]
@@ -69,7 +70,7 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
             end = min(float(data.time[-1]), float(first.time[-1]))
             times = data.time.values[data.time.values <= end + 1e-9]
             distance = None
-            if data.attrs["neurons"] == first.attrs["neurons"]:
+            if all(data.attrs[name] == first.attrs[name] for name in _MODEL):
                 other = np.interp(times, first.time.values, first.excitation.values)
                 here = data[energy].values[: times.size]
                 distance = float(np.sqrt(np.mean((here - other) ** 2)))
@@ -103,5 +104,8 @@ def print_table(rows: Sequence[dict[str, Any]]) -> None:
         table.add_column(name.replace("_", " "), no_wrap=name != "run", overflow="fold")
     for row in rows:
         cells = [row["run"], *(row[name] for name in _SHOWN)]
-        table.add_row(*(f"{x:.4f}" if isinstance(x, float) else str(x) for x in cells))
+        texts = (
+            "–" if x is None else f"{x:.4f}" if isinstance(x, float) else str(x) for x in cells
+        )
+        table.add_row(*texts)
     Console(width=max(200, Console().width)).print(table)
