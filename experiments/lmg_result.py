@@ -17,6 +17,7 @@ from qbrain.classical_feedback.estimator import confidence_band
 from qbrain.classical_feedback.orbit import integrate_orbit
 from qbrain.classical_feedback.synapse import SynapticLaw, SynapticState
 from qbrain.experiments.compare import hellinger_fidelity
+from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.figure import figure_png, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
 from qbrain.experiments.report import render_report
@@ -51,7 +52,7 @@ def finish(
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
     if circuits:
         run.write("circuits.qpy", lambda path: _write_qpy(circuits, path))
-    title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}, on {config.backend}"
+    title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {_where(config)}"
     run.write("figure.png", lambda path: figure_png(trajectory_figure(data, title), path))
     page = render_report(
         title=title,
@@ -65,6 +66,18 @@ def finish(
     # last: its presence says that the run is complete
     run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     return result
+
+
+def _where(config: LMGConfig) -> str:
+    """The backend in words that leave no doubt whether a device was used."""
+    kinds = {
+        "exact": "exact reference, no circuit",
+        "aer": "aer, ideal simulation",
+        "statevector": "statevector, ideal simulation",
+    }
+    return kinds.get(
+        config.backend, f"simulation with the noise of the device snapshot {config.backend}"
+    )
 
 
 def _write_qpy(circuits: Sequence[QuantumCircuit], path: Any) -> None:
