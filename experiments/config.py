@@ -26,6 +26,8 @@ def _one_line(error: ValidationError) -> str:
             continue
         wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         wanted = wanted.split(", unable to parse")[0]
+        if wanted.startswith(("greater", "less")):
+            wanted = f"a number {wanted}"
         parts.append(f"{name}: wanted {wanted}, got {fault['input']!r}")
     return "; ".join(parts)
 

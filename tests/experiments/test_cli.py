@@ -155,7 +155,7 @@ def test_as_a_process_of_its_own(finished, tmp_path):
         [*QBRAIN, "run", "lmg", "--neurons", "0"], cwd=tmp_path, capture_output=True, text=True
     )
     assert bad.returncode == 2
-    assert bad.stderr == "qbrain: neurons: wanted greater than or equal to 1, got '0'\n"
+    assert bad.stderr == "qbrain: neurons: wanted a number greater than or equal to 1, got '0'\n"
     assert not any(tmp_path.iterdir())
 
 
