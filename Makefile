@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 OUT ?= demo
 
-.PHONY: demo test test-slow lint bench clean
+.PHONY: demo test test-slow lint bench ibm-loopback clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -40,6 +40,10 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b || exit 1; done
+
+# A stand-in for IBM Quantum on this machine; prints the environment that leads to it.
+ibm-loopback: $(VENV)/.dev
+	$(BIN)/python tests/ibm_loopback/serve.py
 
 clean:
 	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

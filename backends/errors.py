@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BackendError", "CompileError"]
+__all__ = ["BackendError", "CompileError", "DeviceFault"]
 
 
 class BackendError(ValueError):
@@ -11,3 +11,7 @@ class BackendError(ValueError):
 
 class CompileError(BackendError):
     """A circuit cannot be brought onto a target, or did not arrive there as it should."""
+
+
+class DeviceFault(RuntimeError):
+    """A device, its service or the way to it failed; what was submitted is in the ledger."""

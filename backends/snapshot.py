@@ -130,12 +130,12 @@ def load(name: str) -> Snapshot:
         device=str(properties.backend_name),
         calibration=properties.last_update_date.isoformat(),
         target=target,
-        readout=_readout(properties, target),
+        readout=assignment_errors(properties, target),
         note=" ".join(str(warning.message) for warning in caught),
     )
 
 
-def _readout(properties: Any, target: Target) -> NDArray[np.float64]:
+def assignment_errors(properties: Any, target: Target) -> NDArray[np.float64]:
     """Assignment errors: measured for each outcome where the device says so, else their mean."""
     table = np.full((target.num_qubits, 2), np.nan)
     for qubit in range(target.num_qubits):

@@ -132,6 +132,38 @@ def resume(
 
 
 @app.command()
+def jobs(json_: Json = False) -> None:
+    """The ledger: every job ever submitted to a device, its state, its run."""
+    from qbrain.backends.ledger import Ledger
+
+    rows = [record.to_dict() for record in Ledger().jobs()]
+    if json_:
+        print(json.dumps({"jobs": rows}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    names = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
+    for name in names:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*("–" if row[name] is None else str(row[name]) for name in names))
+    Console(width=max(140, Console().width)).print(table)
+
+
+@app.command()
+def cancel(
+    job: Annotated[str, typer.Argument(help="the job's id, as qbrain jobs shows it")],
+) -> None:
+    """Cancel a job that has been submitted."""
+    from qbrain.backends.ibm import cancel_job
+
+    cancel_job(job)
+    print(f"cancelled {job}")
+
+
+@app.command()
 def compare(
     directories: Annotated[list[Path], typer.Argument(help="finished runs")],
     json_: Json = False,

@@ -38,12 +38,33 @@ class BaseConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     backend: str = Field(
-        "aer", description="exact, statevector, aer, or fake_<device> (noise of a device snapshot)"
+        "aer",
+        description="exact, statevector, aer, fake_<device> (noise of a device snapshot) or "
+        "ibm_<device> (the device itself)",
     )
     shots: int = Field(4000, ge=1, description="measurements of each circuit")
     seed: int | None = Field(
         None, ge=0, description="seed of everything random (drawn and recorded if not given)"
     )
+
+    execution_mode: Literal["auto", "session", "batch", "job"] = Field(
+        "auto", description="ibm_<device>: how jobs are sent; auto takes what the plan allows"
+    )
+    max_qpu_seconds: float | None = Field(
+        None, gt=0, description="ibm_<device>: refuse a run estimated to take more"
+    )
+
+    twirling: Literal["none", "gates", "readout", "both"] = Field(
+        "none", description="ibm_<device>: random Paulis around gates, flips before readout"
+    )
+    dynamical_decoupling: Literal["none", "XX", "XpXm", "XY4"] = Field(
+        "none", description="ibm_<device>: pulse sequence while qubits wait"
+    )
+
+    @property
+    def on_device(self) -> bool:
+        """Whether circuits go to IBM Quantum rather than to a simulator here."""
+        return self.backend.startswith("ibm_")
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any]) -> Self:
@@ -92,7 +113,7 @@ class LMGConfig(BaseConfig):
     encoding: Literal["qubit", "dicke"] = Field(
         "qubit", description="a qubit a neuron, or the parity sector on few qubits"
     )
-    evolution: Literal["replay", "incremental", "fast-forward", "orbit"] = Field(
+    evolution: Literal["replay", "incremental", "fast-forward", "orbit", "relax"] = Field(
         "replay", description="how a circuit reaches its time"
     )
     trotter_order: Literal[1, 2, 4] = Field(2, description="order of the product formula")
@@ -157,6 +178,11 @@ class LMGConfig(BaseConfig):
                 f"evolution: {self.evolution} needs field = 0, where all H(t) commute and the "
                 f"dynamics is one orbit; got field = {self.field}"
             )
+        if not self.on_device:
+            self._refuse(
+                "no device is used",
+                *("execution_mode", "max_qpu_seconds", "twirling", "dynamical_decoupling"),
+            )
         if self.backend == "exact":
             self._refuse(
                 "backend exact runs no circuit",
@@ -191,8 +217,8 @@ class LMGConfig(BaseConfig):
                 else f"synthesis {self.synthesis} has no product formula"
             )
             self._refuse(reason, "trotter_order", "trotter_steps", "max_trotter_error")
-        if self.evolution == "orbit":
-            self._refuse("orbit integrates the continuous law", "feedback_order")
+        if self.evolution in ("orbit", "relax"):
+            self._refuse(f"{self.evolution} integrates the continuous law", "feedback_order")
         if self.backend in ("statevector", "aer") and self.corrects_readout:
             raise NotApplicable(
                 f"mitigation: backend {self.backend} has no readout error to correct; "

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
+
+from qiskit import QuantumCircuit
+from qiskit.transpiler import Target
 
 from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, two_qubit_gates
 from qbrain.backends.compile import duration as circuit_duration
 from qbrain.backends.registry import list_backends
+from qbrain.backends.validation import DispatchRefused
 from qbrain.classical_feedback.synapse import SynapticState
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.errors import NotApplicable
 from qbrain.experiments.lmg import Experiment
 
-__all__ = ["backend_table", "estimate_lmg"]
+__all__ = ["backend_table", "estimate_lmg", "guard_qpu_seconds", "planned_circuits", "qpu_seconds"]
 
 _REP_DELAY = 250e-6  # seconds between shots on IBM's devices unless told otherwise
+_ROUNDS = 2  # of relax, as a rule
 _PER_JOB = 2.0  # seconds of overhead a job
 
 
@@ -28,15 +35,84 @@ def backend_table() -> list[dict[str, Any]]:
             "needs": "nothing",
         }
     ]
-    return rows + [
+    return (
+        rows
+        + _devices()
+        + [
+            {
+                "name": b.name,
+                "kind": b.kind,
+                "qubits": "any" if b.qubits is None else str(b.qubits),
+                "needs": b.needs,
+            }
+            for b in list_backends()
+        ]
+    )
+
+
+def _devices() -> list[dict[str, Any]]:
+    """Devices of the user's account, or one row that says what they need."""
+    from qbrain.backends.errors import BackendError, DeviceFault
+    from qbrain.backends.ibm import list_devices
+
+    try:
+        found = list_devices()
+    except (BackendError, DeviceFault) as error:
+        needs = "an IBM Quantum account" if isinstance(error, BackendError) else str(error)
+        return [{"name": "ibm_<device>", "kind": "IBM device", "qubits": "–", "needs": needs}]
+    return [
         {
-            "name": b.name,
-            "kind": b.kind,
-            "qubits": "any" if b.qubits is None else str(b.qubits),
-            "needs": b.needs,
+            "name": name,
+            "kind": "IBM device",
+            "qubits": str(qubits),
+            "needs": f"QPU time; {pending} jobs pending",
         }
-        for b in list_backends()
+        for name, qubits, pending in found
     ]
+
+
+def planned_circuits(experiment: Experiment) -> tuple[list[QuantumCircuit], int]:
+    """Circuits of a run that keeps to the exact trajectory, and the jobs they come in."""
+    if experiment.config.evolution == "orbit":
+        return [experiment.at_phase(k, s).isa for k, s in enumerate(experiment.grid)], 1
+    exact = experiment.exact
+    states = [
+        SynapticState(float(r), float(u), float(s))
+        for r, u, s in zip(exact.r.values, exact.U.values, exact.phase.values, strict=True)
+    ]
+    circuits = [experiment.prepare(k, states[: k + 1]).isa for k in range(len(states))]
+    if experiment.config.evolution == "relax":
+        return circuits * _ROUNDS, _ROUNDS
+    return circuits, len(circuits)
+
+
+def qpu_seconds(
+    circuits: Sequence[QuantumCircuit], jobs: int, shots: int, target: Target
+) -> float | None:
+    """Estimated QPU time: jobs × 2 s + shots × Σ (250 µs + circuit length); None if unknown."""
+    lengths = [circuit_duration(c, target) for c in circuits]
+    known = [x for x in lengths if x is not None]
+    if len(known) != len(lengths):
+        return None
+    return _PER_JOB * jobs + shots * sum(_REP_DELAY + x for x in known)
+
+
+def guard_qpu_seconds(experiment: Experiment) -> None:
+    """Refuse a run that is estimated to exceed ``max_qpu_seconds``, before anything is sent.
+
+    Raises ``DispatchRefused``.
+    """
+    config = experiment.config
+    circuits, jobs = planned_circuits(experiment)
+    seconds = qpu_seconds(circuits, jobs, config.shots, experiment.sampler.target)
+    if config.max_qpu_seconds is not None and not (seconds or math.inf) <= config.max_qpu_seconds:
+        raise DispatchRefused(
+            f"lmg-{config.evolution}",
+            None,
+            "qpu seconds",
+            math.inf if seconds is None else seconds,
+            config.max_qpu_seconds,
+        )
 
 
 def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
@@ -51,25 +127,9 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
         raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
     config = config.model_copy(update={"seed": config.seed or 0})
     experiment = Experiment(config)
-    exact = experiment.exact
-    states = [
-        SynapticState(float(r), float(u), float(s))
-        for r, u, s in zip(exact.r.values, exact.U.values, exact.phase.values, strict=True)
-    ]
-    if config.evolution == "orbit":
-        grid = experiment.grid
-        circuits = [experiment.at_phase(k, s).isa for k, s in enumerate(grid)]
-        jobs = 1
-    else:
-        circuits = [experiment.prepare(k, states[: k + 1]).isa for k in range(len(states))]
-        jobs = len(circuits)
+    circuits, jobs = planned_circuits(experiment)
     target = experiment.sampler.target
     fidelities = [expected_fidelity(c, target) for c in circuits]
-    lengths = [circuit_duration(c, target) for c in circuits]
-    timed = [x for x in lengths if x is not None]
-    seconds = None
-    if len(timed) == len(circuits):
-        seconds = _PER_JOB * jobs + config.shots * sum(_REP_DELAY + x for x in timed)
     return {
         "system": "lmg",
         "backend": config.backend,
@@ -83,7 +143,7 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
         "depth": max(depth(c) for c in circuits),
         "expected_fidelity_lowest": min(fidelities),
         "expected_fidelity_mean": sum(fidelities) / len(fidelities),
-        "qpu_seconds": seconds,
+        "qpu_seconds": qpu_seconds(circuits, jobs, config.shots, target),
         "assumptions": (
             f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and "
             "errors from the calibration; fidelity the product of gate and readout fidelities"

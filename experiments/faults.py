@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qbrain.backends.errors import BackendError
+from qbrain.backends.errors import BackendError, DeviceFault
 from qbrain.backends.validation import DispatchRefused
 from qbrain.circuits.arguments import CircuitError
 from qbrain.classical_feedback.estimator import EstimateError
@@ -21,6 +21,6 @@ def exit_code(error: Exception) -> int | None:
         error, BackendError | CircuitError | FeedbackError | ModelError | IntegrationError
     ):
         return EXIT_BAD_INPUT
-    if isinstance(error, EstimateError):
+    if isinstance(error, EstimateError | DeviceFault):
         return EXIT_DEVICE
     return None

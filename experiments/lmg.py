@@ -1,12 +1,14 @@
 """The LMG quantum brain, end to end: circuits, gate, sampler, feedback, result, report.
 
 ``start`` makes a run directory and runs into it; ``resume`` goes on where a run was cut off.
-Both return the run's JSON object. The four forms of the hybrid loop:
+Both return the run's JSON object. The forms of the hybrid loop:
 
 - ``replay``: at every step the circuit runs again from the start to t_k;
 - ``incremental``: the simulator's state is kept and only the last interval is run;
 - ``fast-forward`` (h = 0): one fixed depth reaches any phase s;
-- ``orbit`` (h = 0): E on a grid of s in one job, the feedback integrated afterwards.
+- ``orbit`` (h = 0): E on a grid of s in one job, the feedback integrated afterwards;
+- ``relax``: all times in one job under predicted r(t), the feedback integrated from what came
+  back, again until r(t) agrees with itself (waveform relaxation; a field is allowed).
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
+from qbrain.backends.errors import DeviceFault
+from qbrain.backends.ibm import open_ibm_sampler
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.stateful import StatefulSampler
 from qbrain.backends.validation import validate
@@ -32,7 +36,7 @@ from qbrain.classical_feedback.loop import LoopStep, counts_of, hybrid_loop
 from qbrain.classical_feedback.orbit import grid_size
 from qbrain.classical_feedback.synapse import Synapse, SynapticLaw, SynapticState
 from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.errors import NotApplicable, RunDirectoryError
+from qbrain.experiments.errors import DeviceError, NotApplicable, RunDirectoryError
 from qbrain.experiments.lmg_circuits import (
     CircuitSource,
     Drive,
@@ -41,6 +45,7 @@ from qbrain.experiments.lmg_circuits import (
     qubits_needed,
     splitting_on,
 )
+from qbrain.experiments.lmg_relax import MOST_ROUNDS, predicted_controls, relaxed_controls
 from qbrain.experiments.lmg_trotter import choose_trotter_steps, guard_step_size
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
@@ -74,8 +79,9 @@ class Measured:
 class Experiment:
     """Everything a run needs, made from its configuration; fails before anything is written."""
 
-    def __init__(self, config: LMGConfig) -> None:
+    def __init__(self, config: LMGConfig, device: Mapping[str, Any] | None = None) -> None:
         self.config = config
+        self._recorded = dict(device or {})
         self.model = LMG(config.neurons, config.gamma, config.g0, config.field)
         self.initial = initial_excitations(config.neurons, config.initial)
         self.synapse = Synapse(config.tau_r, config.tau_f, config.release)
@@ -91,7 +97,17 @@ class Experiment:
     def _open_circuits(self) -> None:
         config = self.config
         qubits = qubits_needed(config, self.initial)
-        if config.evolution == "incremental":
+        if config.on_device:
+            self.sampler = open_ibm_sampler(
+                config.backend,
+                qubits=qubits,
+                # a resumed run stays where it began, whatever today's calibration prefers
+                place=self._recorded.get("physical_qubits"),
+                mode=config.execution_mode,
+                twirling=config.twirling,
+                decoupling=config.dynamical_decoupling,
+            )
+        elif config.evolution == "incremental":
             self.sampler = StatefulSampler(config.backend, qubits, seed=config.seed)
         else:
             self.sampler = open_sampler(
@@ -193,8 +209,14 @@ class Experiment:
 
     def measure(self, done: Sequence[Measured]) -> Iterator[Measured]:
         """The steps that are still missing, one at a time."""
+        self._known = list(done)
         if self.config.evolution == "orbit":
-            yield from self._measure_orbit(len(done))
+            states = [SynapticState(1.0, self.start.utilisation, float(s)) for s in self.grid]
+            prepared = [self.at_phase(k, state.phase) for k, state in enumerate(states)]
+            batch = self._one_job(0, prepared, self.grid.tolist(), states, len(done))
+            yield from batch[len(done) :]
+        elif self.config.evolution == "relax":
+            yield from self._measure_relax(list(done))
         else:
             yield from self._measure_loop(done)
 
@@ -223,30 +245,60 @@ class Experiment:
         ):
             yield Measured(step, checks.pop(step.index))
 
-    def _measure_orbit(self, done: int) -> Iterator[Measured]:
+    def _measure_relax(self, done: list[Measured]) -> Iterator[Measured]:
+        """Waveform relaxation: whole trajectories, until r(t) agrees with itself."""
+        size = self.times.size
+        controls = predicted_controls(self.exact)
+        for first in range(0, MOST_ROUNDS * size, size):
+            prepared = [self.prepare(k, controls[: k + 1]) for k in range(size)]
+            batch = self._one_job(first, prepared, self.times.tolist(), controls, len(done))
+            for measured in batch[max(0, len(done) - first) :]:
+                done.append(measured)
+                yield measured
+            after, agreed = relaxed_controls(self, [m.step for m in batch])
+            if agreed:
+                return
+            controls = after
+
+    def _one_job(
+        self,
+        first: int,
+        prepared: Sequence[Prepared],
+        times: Sequence[float],
+        states: Sequence[SynapticState],
+        done: int,
+    ) -> list[Measured]:
+        """Steps first, first+1, … of circuits that go together, in one job.
+
+        Where a kill has left a part of them in the journal, all are asked for again: a ledger
+        finds the same job, and a simulator draws the same shots.
+        """
         circuits, checks = [], []
-        grid = self.grid
-        for index in range(done, grid.size):
-            prepared = self.at_phase(index, grid[index])
-            checks.append(self.gate(prepared, index))
-            prepared.isa.metadata = {"step": index}
-            circuits.append(prepared.isa)
-        if not circuits:
-            return
+        for index, each in enumerate(prepared, start=first):
+            checks.append(self.gate(each, index))
+            each.isa.metadata = {"step": index}
+            circuits.append(each.isa)
+        if done >= first + len(circuits):
+            return self._known[first : first + len(circuits)]
         results = self.sampler.run(circuits, shots=self.config.shots).result()
-        for index, (pub, rows) in enumerate(zip(results, checks, strict=True), start=done):
+        batch = []
+        for offset, pub in enumerate(results):
             counts = counts_of(pub)
-            state = SynapticState(1.0, self.start.utilisation, float(grid[index]))
-            yield Measured(
-                Step(index, float(grid[index]), state, counts, self.estimate(counts)), rows
+            step = Step(
+                first + offset, times[offset], states[offset], counts, self.estimate(counts)
             )
+            batch.append(Measured(step, checks[offset]))
+        return batch
 
     @property
     def total(self) -> int:
-        """How many circuits the whole run measures."""
+        """How many circuits the whole run measures, at most."""
         if self.config.backend == "exact":
             return 0
-        return self.grid.size if self.config.evolution == "orbit" else self.times.size
+        if self.config.evolution == "orbit":
+            return self.grid.size
+        rounds = MOST_ROUNDS if self.config.evolution == "relax" else 1
+        return rounds * self.times.size
 
 
 def start(config: LMGConfig, out: Path | None) -> dict[str, Any]:
@@ -260,6 +312,10 @@ def start(config: LMGConfig, out: Path | None) -> dict[str, Any]:
         config = config.model_copy(update={"seed": secrets.randbits(32)})
     began = time.perf_counter()
     experiment = Experiment(config)
+    if config.max_qpu_seconds is not None:
+        from qbrain.experiments.estimate import guard_qpu_seconds
+
+        guard_qpu_seconds(experiment)
     run = RunDirectory.create(
         out,
         "lmg",
@@ -286,7 +342,7 @@ def resume(path: Path) -> dict[str, Any]:
         result = run.result()
         if result is not None:
             return result
-        experiment = Experiment(LMGConfig.from_record(record["config"]))
+        experiment = Experiment(LMGConfig.from_record(record["config"]), record["device"])
         return _execute(experiment, run, began)
 
 
@@ -317,14 +373,22 @@ def _execute(experiment: Experiment, run: RunDirectory, began: float) -> dict[st
     from qbrain.experiments.lmg_result import finish
 
     done = [experiment.restore(record) for record in run.steps()]
+    if experiment.config.on_device:
+        experiment.sampler.begin(run.record()["run"]["id"], str(run.path.resolve()))
     if experiment.config.backend != "exact":
         if len(done) > experiment.total:
             raise RunDirectoryError(
                 f"{run.path}: wanted at most {experiment.total} steps, got {len(done)}"
             )
-        with _progress(experiment.total, len(done)) as tick:
-            for measured in experiment.measure(done):
-                run.append_step(measured.journal())
-                done.append(measured)
-                tick(f"E = {measured.step.estimate.value:.3f}")
+        try:
+            with _progress(experiment.total, len(done)) as tick:
+                for measured in experiment.measure(done):
+                    run.append_step(measured.journal())
+                    done.append(measured)
+                    tick(f"E = {measured.step.estimate.value:.3f}")
+        except DeviceFault as error:
+            raise DeviceError(f"{error}; go on with: qbrain resume {run.path}") from error
+        finally:
+            if experiment.config.on_device:
+                experiment.sampler.close()
     return finish(experiment, run, done, began)

@@ -20,6 +20,7 @@ from qbrain.experiments.compare import hellinger_fidelity
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.figure import figure_png, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
+from qbrain.experiments.lmg_relax import integrated_controls
 from qbrain.experiments.report import render_report
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import Orbit, simulate, spectral_width
@@ -44,9 +45,16 @@ def finish(
 ) -> dict[str, Any]:
     """Write everything a finished run holds and return its JSON object."""
     config = experiment.config
+    every, total = done, len(done)
+    if config.evolution == "relax":
+        # the last round is the result; the rounds before it led to its controls
+        done = done[-experiment.times.size :]
     data = _dataset(experiment, done)
     circuits = _circuits(experiment, done)
     result = _summary(experiment, data, done, circuits)
+    result["circuits"], result["validated"] = total, sum(1 for m in every if m.checks)
+    if config.evolution == "relax":
+        result["rounds"] = total // experiment.times.size
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(run.path)
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
@@ -75,6 +83,8 @@ def _where(config: LMGConfig) -> str:
         "aer": "aer, ideal simulation",
         "statevector": "statevector, ideal simulation",
     }
+    if config.on_device:
+        return f"measured on {config.backend}"
     return kinds.get(
         config.backend, f"simulation with the noise of the device snapshot {config.backend}"
     )
@@ -88,10 +98,13 @@ def _write_qpy(circuits: Sequence[QuantumCircuit], path: Any) -> None:
 def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple[Any, Array]]:
     """Measured variables over time for the loop forms."""
     config, steps = experiment.config, [m.step for m in done]
+    controls = [s.control for s in steps]
+    if config.evolution == "relax":
+        controls = integrated_controls(experiment, [s.estimate.value for s in steps])
     estimates = [s.estimate for s in steps]
     value = np.array([e.value for e in estimates])
     stderr = np.array([e.stderr for e in estimates])
-    phase = np.array([s.control.phase for s in steps])
+    phase = np.array([c.phase for c in controls])
     band = confidence_band(
         experiment.synapse,
         experiment.start,
@@ -108,9 +121,9 @@ def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple
         "shot_stderr": ("time", stderr),
         "raw_excitation": ("time", np.array([e.raw_value for e in estimates])),
         "raw_stderr": ("time", np.array([e.raw_stderr for e in estimates])),
-        "r": ("time", np.array([s.control.r for s in steps])),
+        "r": ("time", np.array([c.r for c in controls])),
         "r_stderr": ("time", band.r),
-        "U": ("time", np.array([s.control.utilisation for s in steps])),
+        "U": ("time", np.array([c.utilisation for c in controls])),
         "U_stderr": ("time", band.utilisation),
         "phase": ("time", phase),
         "phase_stderr": ("time", band.phase),
@@ -146,6 +159,11 @@ def step_error(experiment: Experiment) -> Array:
             self.value = value
 
     energy = ExactEnergy(experiment.model, experiment.initial)
+    if experiment.config.evolution == "relax":
+        exact = experiment.exact.excitation.values
+        controls = integrated_controls(experiment, exact)
+        found = [energy(experiment.drive(controls[: k + 1])) for k in range(len(controls))]
+        return np.asarray(np.array(found) - exact)
     law = SynapticLaw(experiment.synapse, experiment.config.feedback_order)
     state, controls, values = experiment.start, [experiment.start], []
     for k in range(experiment.times.size):
@@ -298,7 +316,7 @@ def _circuits(experiment: Experiment, done: Sequence[Measured]) -> list[QuantumC
     if config.evolution == "orbit":
         return [experiment.at_phase(m.step.index, m.step.control.phase).isa for m in done]
     indices = range(len(done))
-    if config.evolution == "replay" and config.encoding == "qubit":
+    if config.evolution in ("replay", "relax") and config.encoding == "qubit":
         indices = range(len(done) - 1, len(done))
     return [experiment.prepare(k, controls[: k + 1]).isa for k in indices]
 

@@ -113,7 +113,7 @@ def test_compare_and_backends_and_estimate(finished):
     ("arguments", "code", "words"),
     [
         (["run", "lmg", "--backend", "fake_nowhere"], 2, "fake_nowhere"),
-        (["run", "lmg", "--backend", "ibm_fez"], 2, "ibm_fez"),
+        (["run", "lmg", "--backend", "ibm_fez"], 2, "needs an IBM Quantum account"),
         (["run", "lmg", "--neurons", "0"], 2, "neurons: wanted"),
         (["run", "lmg", "--gamma", "nan"], 2, "gamma: wanted a finite number"),
         (["run", "lmg", "--shots", "0"], 2, "shots: wanted"),
@@ -188,6 +188,7 @@ FORMS = [
     ["--evolution", "incremental"],
     ["--evolution", "fast-forward"],
     ["--evolution", "orbit"],
+    ["--evolution", "relax"],
     ["--encoding", "dicke"],
     ["--encoding", "dicke", "--backend", "fake_fez"],
     ["--field", "0.2", "--tau-f", "2", "--backend", "statevector"],

@@ -69,6 +69,7 @@ FORMS = {
     "incremental": {"evolution": "incremental"},
     "fast-forward": {"evolution": "fast-forward"},
     "orbit": {"evolution": "orbit"},
+    "relax": {"evolution": "relax"},
     "dicke replay": {"encoding": "dicke"},
     "dicke orbit": {"encoding": "dicke", "evolution": "orbit"},
     "dicke trotter": {"encoding": "dicke", "synthesis": "trotter"},
@@ -177,6 +178,16 @@ def test_a_field_and_facilitation_in_the_loop(tmp_path):
     assert result["rmse_r"] < 0.01
     assert float(abs(data.U - data.exact_U).max()) < 0.02
     assert float(data.U.max() - data.U.min()) > 0.05
+
+
+def test_relaxation_takes_a_field_and_few_rounds(tmp_path):
+    result, _ = run(
+        tmp_path / "run", neurons=4, gamma=0.5, field=0.4, time=8, steps=80, shots=20000,
+        evolution="relax", encoding="dicke", backend="fake_fez",
+    )  # fmt: skip
+    assert 1 <= result["rounds"] <= 3
+    assert result["circuits"] == result["validated"] == result["rounds"] * 81
+    assert result["rmse_excitation"] < 0.02
 
 
 def test_readout_correction_beside_raw(tmp_path):

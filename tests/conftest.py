@@ -1,0 +1,19 @@
+"""Tests see no account, no ledger and no settings of whoever runs them."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+_home = tempfile.TemporaryDirectory(prefix="qbrain-tests-", ignore_cleanup_errors=True)
+for name in [name for name in os.environ if name.startswith("QISKIT_IBM_")]:
+    del os.environ[name]
+# else every worker would look for the machine's fonts anew
+os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
+# before the client is imported, which reads HOME once
+os.environ["HOME"] = _home.name
+os.environ["QBRAIN_LEDGER"] = os.path.join(_home.name, "jobs.sqlite")
+
+# the loopback server is a package beside the rooms' tests, whatever the import mode
+sys.path.insert(0, str(Path(__file__).parent))
+from ibm_loopback.fixtures import ibm, loopback, only_loopback, start_ibm  # noqa: E402, F401

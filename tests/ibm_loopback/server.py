@@ -1,0 +1,1140 @@
+"""IBM Quantum's REST interface on 127.0.0.1, with faults to order.
+
+The genuine ``qiskit-ibm-runtime`` client runs against it by environment alone
+(:meth:`LoopbackIBM.environment`). It answers what that client asks for, in the form that it
+decodes, and runs what it is sent on the calibration of a real device.
+
+Error codes 1002, 1007, 1200, 1201, 1202, 1205, 1291, 1352 and 1517 mean what they mean at IBM; the
+others stand in for codes that could not be looked up, and nobody should tell them apart.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import hmac
+import json
+import os
+import re
+import secrets
+import socket
+import threading
+import time
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from .device import Device, Outcome, ProgramError, open_device
+
+__all__ = ["Fault", "Job", "LoopbackIBM", "Request", "SessionRecord"]
+
+HOST = "127.0.0.1"
+BASE = "/experimental"
+TOKEN = "loopback-api-key-that-no-artefact-may-contain"
+CRN = (
+    "crn:v1:bluemix:public:quantum-computing:us-east:"
+    "a/0123456789abcdef0123456789abcdef:00000000-1111-2222-3333-444444444444::"
+)
+PLAN_ID = "loopback-plan"
+FINAL = ("COMPLETED", "FAILED", "CANCELLED")
+LOGGED_REQUESTS = 50_000
+MOST_JOBS_A_PAGE = 200
+
+
+@dataclass
+class Request:
+    """One request as it came, and what it was answered."""
+
+    method: str
+    path: str
+    query: dict[str, list[str]]
+    headers: dict[str, str]
+    body: bytes
+    status: int = 0
+    fault: str = ""
+    time: float = field(default_factory=time.time)
+
+
+@dataclass
+class Job:
+    """One submitted job."""
+
+    id: str
+    backend: str
+    program: str
+    created: float
+    tags: list[str] = field(default_factory=list)
+    session_id: str | None = None
+    private: bool = False
+    cost: int | None = None
+    calibration_id: str | None = None
+    state: str = "QUEUED"
+    reason: str = ""
+    reason_code: int | None = None
+    running: float | None = None
+    finished: float | None = None
+    quantum_seconds: float = 0.0
+    params: dict[str, Any] = field(default_factory=dict, repr=False)
+    result: str = field(default="", repr=False)
+
+
+@dataclass
+class SessionRecord:
+    """One session (mode ``dedicated``) or batch (mode ``batch``)."""
+
+    id: str
+    backend: str
+    mode: str
+    max_ttl: int
+    created: float
+    accepting_jobs: bool = True
+    closed: float | None = None
+    # closes by itself after so many jobs have been taken, if set
+    jobs_left: int | None = None
+
+
+@dataclass
+class Fault:
+    """What is to go wrong with the next requests that match.
+
+    Attributes:
+        kind: ``status`` (answer with an error), ``cut`` (half of the answer, then hang up),
+            ``drop`` (hang up without an answer) or ``delay`` (answer late).
+        count: how many requests it strikes.
+        skip: how many matching requests it lets pass first.
+        method: ``GET``, ``POST``...; any if empty.
+        path: regular expression searched for in the path; any if empty.
+        after: let the request take effect first, so that the client does not learn of it.
+        status: of kind ``status``.
+        retry_after: seconds for the header of that name.
+        seconds: of kind ``delay``.
+    """
+
+    kind: str
+    count: int = 1
+    skip: int = 0
+    method: str = ""
+    path: str = ""
+    after: bool = False
+    status: int = 500
+    retry_after: int | None = None
+    seconds: float = 0.0
+
+    def strikes(self, method: str, path: str) -> bool:
+        """Whether it strikes this request; counts."""
+        if self.count <= 0 or (self.method and self.method != method):
+            return False
+        if not re.search(self.path, path):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.count -= 1
+        return True
+
+
+class ApiError(Exception):
+    """An answer in the form of IBM's errors."""
+
+    def __init__(self, status: int, code: int, message: str, solution: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {
+            "errors": [
+                {
+                    "code": code,
+                    "message": message,
+                    "solution": solution,
+                    "more_info": "https://cloud.ibm.com/apidocs/quantum-computing#error-handling",
+                }
+            ],
+            "trace": secrets.token_hex(8),
+        }
+
+
+class LoopbackIBM:
+    """The server; a context manager that serves while it is open.
+
+    Args:
+        devices: names such as ``ibm_fez``.
+        port: 0 for any free one.
+        seed: of all results (see :meth:`Device.run`); None for fresh randomness.
+        token: the API key that it takes.
+        instance: CRN of the one instance of the account.
+        plan: ``open`` refuses sessions; any other name takes them.
+        queue_seconds: how long a job stays queued at least.
+        run_seconds: how long a job runs at least.
+        token_seconds: life of the access tokens that it gives out.
+        idle_noise: see :class:`Device`.
+        directory: keeps jobs, results and sessions here, so that a server started again on the
+            same directory and port goes on where this one ended.
+        usage_limit_seconds: of the instance.
+    """
+
+    def __init__(
+        self,
+        devices: Iterable[str] = ("ibm_fez",),
+        *,
+        port: int = 0,
+        seed: int | None = 0,
+        token: str = TOKEN,
+        instance: str = CRN,
+        plan: str = "premium",
+        queue_seconds: float = 0.0,
+        run_seconds: float = 0.0,
+        token_seconds: int = 3600,
+        idle_noise: bool = False,
+        directory: str | os.PathLike[str] | None = None,
+        usage_limit_seconds: int = 36_000,
+    ) -> None:
+        self.devices = {name: open_device(name, idle_noise) for name in devices}
+        self.port = port
+        self.seed = seed
+        self.token = token
+        self.instance = instance
+        self.plan = plan
+        self.queue_seconds = queue_seconds
+        self.run_seconds = run_seconds
+        self.token_seconds = token_seconds
+        self.usage_limit_seconds = usage_limit_seconds
+        self.held = False
+        self.jobs: dict[str, Job] = {}
+        self.sessions: dict[str, SessionRecord] = {}
+        self.faults: list[Fault] = []
+        self.log: deque[Request] = deque(maxlen=LOGGED_REQUESTS)
+        self._generation = 0
+        self._doomed: list[tuple[str, int]] = []
+        self._lock = threading.RLock()
+        self._wake = threading.Condition(self._lock)
+        self._http: _Server | None = None
+        self._worker: threading.Thread | None = None
+        self._reopening: threading.Timer | None = None
+        self._parked: socket.socket | None = None
+        self._stopping = False
+        self._directory = None if directory is None else Path(directory)
+        if self._directory is not None:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            self._load()
+
+    # ---- running it
+
+    def __enter__(self) -> LoopbackIBM:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> LoopbackIBM:
+        """Listen, and run jobs in a thread."""
+        self._stopping = False
+        listener = _bound(self.port)
+        self.port = listener.getsockname()[1]
+        self._serve(listener)
+        self._worker = threading.Thread(target=self._work, name="loopback-worker", daemon=True)
+        self._worker.start()
+        return self
+
+    def stop(self) -> None:
+        """Hang up on everybody. Jobs that did not finish are lost, or kept in the directory."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify_all()
+        with self._lock:
+            if self._reopening is not None:
+                self._reopening.cancel()
+                self._reopening = None
+            if self._parked is not None:
+                self._parked.close()
+                self._parked = None
+        if self._http is not None:
+            self._http.end()
+            self._http = None
+        if self._worker is not None:
+            self._worker.join(timeout=10)
+            self._worker = None
+
+    def environment(self) -> dict[str, str]:
+        """What to export so that the genuine client talks to this server."""
+        url = f"http://{HOST}:{self.port}"
+        return {
+            "IAM_URL": url,
+            "GLOBAL_SEARCH_URL": url,
+            "GLOBAL_CATALOG_URL": url,
+            "QISKIT_IBM_TOKEN": self.token,
+            "QISKIT_IBM_URL": url + BASE,
+            "QISKIT_IBM_INSTANCE": self.instance,
+            "QISKIT_IBM_CHANNEL": "ibm_quantum_platform",
+            # a proxy would be asked for 127.0.0.1 as for any other address
+            "NO_PROXY": HOST,
+            "no_proxy": HOST,
+        }
+
+    def _serve(self, listener: socket.socket) -> None:
+        self._http = _Server(listener, self)
+        self._http.begin()
+
+    # ---- faults to order
+
+    def fail(self, status: int = 500, **where: Any) -> None:
+        """Answer the next requests with an error (see :class:`Fault` for the choice of which)."""
+        self._add(Fault("status", status=status, **where))
+
+    def cut(self, **where: Any) -> None:
+        """Cut the next answers in half. What they answer has happened."""
+        self._add(Fault("cut", after=True, **where))
+
+    def drop(self, **where: Any) -> None:
+        """Hang up on the next requests without an answer."""
+        self._add(Fault("drop", **where))
+
+    def delay(self, seconds: float, **where: Any) -> None:
+        """Answer the next requests late."""
+        self._add(Fault("delay", seconds=seconds, **where))
+
+    def refuse(self, seconds: float) -> None:
+        """Hang up on everybody and refuse connections for a while; returns at once."""
+        with self._lock:
+            if self._http is not None:
+                self._http.end()
+                self._http = None
+                # bound without listening: connections are refused and nobody takes the port
+                self._parked = _bound(self.port)
+            if self._reopening is not None:
+                self._reopening.cancel()
+            self._reopening = threading.Timer(seconds, self._reopen)
+            self._reopening.daemon = True
+            self._reopening.start()
+
+    def _reopen(self) -> None:
+        with self._lock:
+            if self._parked is not None:
+                listener, self._parked = self._parked, None
+                self._serve(listener)
+
+    def revoke_tokens(self) -> None:
+        """Let every access token given out so far be invalid from now on."""
+        with self._lock:
+            self._generation += 1
+
+    def fail_jobs(self, count: int = 1, reason: str = "Internal error.", code: int = 9999) -> None:
+        """Let the next jobs that are run fail."""
+        with self._lock:
+            self._doomed += [(reason, code)] * count
+
+    def hold(self) -> None:
+        """Keep jobs queued until :meth:`release`."""
+        self.held = True
+
+    def release(self) -> None:
+        """Run jobs again."""
+        with self._wake:
+            self.held = False
+            self._wake.notify_all()
+
+    def cancel_job(self, job_id: str | None = None) -> None:
+        """Cancel a job (the newest, if not named) on the server's side."""
+        with self._lock:
+            job = self.jobs[job_id] if job_id else list(self.jobs.values())[-1]
+            self._finish(job, "CANCELLED", "Cancelled by an administrator.")
+
+    def close_session(self, session_id: str | None = None, after_jobs: int = 0) -> None:
+        """End a session (the newest, if not named) now, or once it has taken that many jobs more.
+
+        Jobs still queued in it fail.
+        """
+        with self._lock:
+            session = self.sessions[session_id] if session_id else list(self.sessions.values())[-1]
+            if after_jobs > 0:
+                session.jobs_left = after_jobs
+                return
+            self._close(session, "FAILED", "The session was closed before the job could run.")
+
+    def clear(self) -> None:
+        """Take back all faults that have not struck yet."""
+        with self._lock:
+            self.faults.clear()
+            self._doomed.clear()
+        self.release()
+
+    def _add(self, fault: Fault) -> None:
+        with self._lock:
+            self.faults.append(fault)
+
+    def control(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out ``{"do": <method>, <its arguments>}`` or ``{"set": {<attribute>: value}}``."""
+        order = dict(order)
+        settings = order.pop("set", {})
+        for name, value in settings.items():
+            if name not in SETTINGS:
+                raise ValueError(f"set: wanted one of {', '.join(SETTINGS)}, got {name!r}")
+            setattr(self, name, value)
+        if settings and "do" not in order:
+            return {"done": sorted(settings)}
+        name = order.pop("do", None)
+        if name not in ORDERS:
+            raise ValueError(f"do: wanted one of {', '.join(ORDERS)}, got {name!r}")
+        if name == "refuse":
+            # the answer has to go out first
+            threading.Timer(0.1, self.refuse, kwargs=order).start()
+        else:
+            getattr(self, name)(**order)
+        return {"done": name}
+
+    def status(self) -> dict[str, Any]:
+        """What it has done so far, in numbers."""
+        with self._lock:
+            return {
+                "jobs": {job.id: job.state for job in self.jobs.values()},
+                "states": dict(Counter(job.state for job in self.jobs.values())),
+                "sessions": {s.id: self._session_state(s) for s in self.sessions.values()},
+                "requests": len(self.log),
+                "submissions": self.submissions(),
+                "faults": [asdict(fault) for fault in self.faults if fault.count > 0],
+                "held": self.held,
+            }
+
+    def requests(self, method: str = "", path: str = "") -> list[Request]:
+        """Requests so far, of one method and with a path in which a regular expression is found."""
+        with self._lock:
+            return [
+                request
+                for request in self.log
+                if (not method or request.method == method) and re.search(path, request.path)
+            ]
+
+    def submissions(self) -> int:
+        """Number of jobs taken, whatever became of them and of the answer."""
+        return len(self.jobs)
+
+    # ---- jobs
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                job = self._next()
+                while job is None and not self._stopping:
+                    self._wake.wait(0.02 if self.queue_seconds else 0.2)
+                    job = self._next()
+                if self._stopping:
+                    return
+                assert job is not None
+                job.state, job.running = "RUNNING", time.time()
+                doom = self._doomed.pop(0) if self._doomed else None
+                self._save(job)
+            self._execute(job, doom)
+
+    def _next(self) -> Job | None:
+        if self.held:
+            return None
+        due = time.time() - self.queue_seconds
+        return next(
+            (job for job in self.jobs.values() if job.state == "QUEUED" and job.created <= due),
+            None,
+        )
+
+    def _execute(self, job: Job, doom: tuple[str, int] | None) -> None:
+        outcome: Outcome | None = None
+        code: int | None = None
+        reason = trace = ""
+        try:
+            if doom is not None:
+                raise ProgramError(doom[1], doom[0])
+            outcome = self.devices[job.backend].run(job.params, self.seed)
+        except ProgramError as error:
+            code, reason = error.code, str(error)
+        except Exception as error:
+            code, reason, trace = 9999, f"Internal error: {error!r}", traceback.format_exc()
+        assert job.running is not None
+        rest = job.running + self.run_seconds - time.time()
+        with self._wake:
+            if rest > 0:
+                self._wake.wait_for(lambda: self._stopping or job.state in FINAL, timeout=rest)
+            if self._stopping and rest > 0:
+                return
+            if job.state in FINAL:
+                return  # cancelled while it ran
+            if outcome is not None:
+                job.result, job.quantum_seconds = outcome.result, outcome.seconds
+                self._finish(job, "COMPLETED")
+            else:
+                job.result = trace or reason
+                self._finish(job, "FAILED", reason, code)
+
+    def _finish(self, job: Job, state: str, reason: str = "", code: int | None = None) -> None:
+        with self._wake:
+            if job.state in FINAL:
+                return
+            job.reason, job.reason_code = reason, code
+            job.finished = time.time()
+            job.state = state
+            self._save(job)
+            self._wake.notify_all()
+
+    def _close(self, session: SessionRecord, fate: str, reason: str) -> None:
+        session.accepting_jobs = False
+        session.closed = session.closed or time.time()
+        self._save_sessions()
+        for job in self.jobs.values():
+            if job.session_id == session.id and job.state == "QUEUED":
+                self._finish(job, fate, reason)
+
+    def _session_state(self, session: SessionRecord) -> str:
+        mine = [job for job in self.jobs.values() if job.session_id == session.id]
+        if session.closed is not None:
+            return "closed"
+        if any(job.state not in FINAL for job in mine):
+            return "active"
+        if not session.accepting_jobs:
+            return "closed"
+        return "inactive" if mine else "open"
+
+    # ---- disk
+
+    def _save(self, job: Job) -> None:
+        if self._directory is not None:
+            _write(self._directory / f"job-{job.id}.json", json.dumps(asdict(job)))
+
+    def _save_sessions(self) -> None:
+        if self._directory is not None:
+            rows = [asdict(session) for session in self.sessions.values()]
+            _write(self._directory / "sessions.json", json.dumps(rows))
+
+    def _load(self) -> None:
+        assert self._directory is not None
+        rows = [
+            json.loads(path.read_text(encoding="utf-8"))
+            for path in self._directory.glob("job-*.json")
+        ]
+        for row in sorted(rows, key=lambda row: row["created"]):
+            job = Job(**row)
+            if job.state == "RUNNING":
+                job.state = "QUEUED"  # the server ended before the job did
+            self.jobs[job.id] = job
+        sessions = self._directory / "sessions.json"
+        if sessions.exists():
+            for row in json.loads(sessions.read_text(encoding="utf-8")):
+                self.sessions[row["id"]] = SessionRecord(**row)
+
+    # ---- what is asked of it
+
+    def answer(self, request: Request) -> tuple[int, Any]:
+        """Status and body (something for JSON, or text) of a request's answer."""
+        path = request.path
+        if not path.startswith(BASE + "/"):
+            return self._answer_cloud(request)
+        self._authorise(request)
+        path = path.removeprefix(BASE)
+        for method, pattern, handler in ROUTES:
+            match = re.fullmatch(pattern, path)
+            if match and method == request.method:
+                return handler(self, request, *match.groups())
+        raise ApiError(404, 1000, f"No such endpoint: {request.method} {path}")
+
+    def _answer_cloud(self, request: Request) -> tuple[int, Any]:
+        """Identity, search and catalogue, which belong to the cloud and not to its quantum part."""
+        if request.path == "/identity/token":
+            key = parse_qs(request.body.decode()).get("apikey", [""])[0]
+            if key != self.token:
+                return 400, {
+                    "errorCode": "BXNIM0415E",
+                    "errorMessage": "Provided API key could not be found.",
+                }
+            return 200, self._issue()
+        if request.path == "/v3/resources/search":
+            self._authorise(request)
+            return 200, {
+                "items": [
+                    {
+                        "crn": self.instance,
+                        "name": "loopback",
+                        "service_plan_unique_id": PLAN_ID,
+                        "tags": [],
+                        "doc": {"extensions": {"backends": list(self.devices)}},
+                    }
+                ],
+                "limit": 100,
+            }
+        if request.path in (f"/{PLAN_ID}", f"/api/v1/{PLAN_ID}"):
+            return 200, {
+                "id": PLAN_ID,
+                "overview_ui": {"en": {"display_name": self.plan.capitalize()}},
+                "metadata": {
+                    "pricing": {"type": "free" if self.plan == "open" else "paid"},
+                },
+            }
+        raise ApiError(404, 1000, f"No such endpoint: {request.method} {request.path}")
+
+    def _issue(self) -> dict[str, Any]:
+        now = int(time.time())
+        claims = {
+            "iam_id": "loopback",
+            "jti": secrets.token_hex(8),
+            "iat": now,
+            "exp": now + self.token_seconds,
+            "generation": self._generation,
+        }
+        head = _base64(json.dumps({"alg": "RS256", "typ": "JWT"}).encode())
+        text = f"{head}.{_base64(json.dumps(claims).encode())}"
+        access = f"{text}.{_signature(text)}"
+        return {
+            "access_token": access,
+            "refresh_token": "not_supported",
+            "token_type": "Bearer",
+            "expires_in": self.token_seconds,
+            "expiration": now + self.token_seconds,
+        }
+
+    def _authorise(self, request: Request) -> None:
+        kind, _, value = request.headers.get("authorization", "").partition(" ")
+        # the client falls back on the bare key where it gets no token
+        good = self._valid(value) if kind == "Bearer" else (kind, value) == ("apikey", self.token)
+        if not good:
+            raise ApiError(401, 1201, "Invalid credentials.", "Check your credentials.")
+        crn = request.headers.get("service-crn")
+        if crn is not None and crn != self.instance:
+            raise ApiError(403, 1200, "You are not authorized to perform this action.")
+
+    def _valid(self, token: str) -> bool:
+        """Signed, of this generation and not expired: good also after the server was restarted."""
+        text, _, sign = token.rpartition(".")
+        if not text or sign != _signature(text):
+            return False
+        claims = json.loads(base64.urlsafe_b64decode(text.partition(".")[2] + "=="))
+        # the client counts whole seconds and may come up to one too late
+        late = claims["exp"] + 1.5 < time.time()
+        return claims["generation"] == self._generation and not late
+
+    def _device(self, name: str) -> Device:
+        if name not in self.devices:
+            raise ApiError(404, 1007, f"Backend not found: {name}.")
+        return self.devices[name]
+
+    def _pending(self, name: str) -> int:
+        return sum(job.backend == name and job.state == "QUEUED" for job in self.jobs.values())
+
+    def backends(self, _: Request) -> tuple[int, Any]:
+        rows = []
+        for device in self.devices.values():
+            conf = device.configuration
+            rows.append(
+                {
+                    "name": device.name,
+                    "status": {"name": "online", "reason": "available"},
+                    "is_simulator": False,
+                    "qubits": device.qubits,
+                    "physical_qubits": device.qubits,
+                    "processor_type": conf.get("processor_type", {}),
+                    "queue_length": self._pending(device.name),
+                    "clops": {"type": "hardware", "value": conf.get("clops_h")},
+                }
+            )
+        return 200, {"devices": rows}
+
+    def configuration(self, _: Request, name: str) -> tuple[int, Any]:
+        return 200, self._device(name).configuration
+
+    def properties(self, _: Request, name: str) -> tuple[int, Any]:
+        return 200, self._device(name).properties
+
+    def device_status(self, _: Request, name: str) -> tuple[int, Any]:
+        device = self._device(name)
+        return 200, {
+            "backend_version": device.configuration.get("backend_version", "1.0.0"),
+            "state": True,
+            "status": "active",
+            "message": "",
+            "length_queue": self._pending(name),
+        }
+
+    def usage(self, _: Request) -> tuple[int, Any]:
+        used = sum(job.quantum_seconds for job in self.jobs.values())
+        return 200, {
+            "instance_id": self.instance,
+            "plan_id": PLAN_ID,
+            "usage_consumed_seconds": used,
+            "usage_limit_seconds": self.usage_limit_seconds,
+            "usage_limit_reached": used >= self.usage_limit_seconds,
+            "usage_period": {"start_time": _iso(0.0), "end_time": _iso(time.time())},
+        }
+
+    # sessions
+
+    def open_session(self, request: Request) -> tuple[int, Any]:
+        body = _json(request)
+        mode = body.get("mode", "dedicated")
+        if mode == "dedicated" and self.plan == "open":
+            raise ApiError(
+                400,
+                1352,
+                "You are not authorized to run a session when using the open plan.",
+                "Create an instance of a different plan type or use a different execution mode.",
+            )
+        self._device(body.get("backend", ""))
+        session = SessionRecord(
+            id=_identifier(),
+            backend=body["backend"],
+            mode=mode,
+            max_ttl=int(body.get("max_ttl") or 28_800),
+            created=time.time(),
+        )
+        with self._lock:
+            self.sessions[session.id] = session
+            self._save_sessions()
+        return 200, self._describe_session(session)
+
+    def _session(self, session_id: str) -> SessionRecord:
+        if session_id not in self.sessions:
+            raise ApiError(404, 1211, f"Session not found: {session_id}.")
+        return self.sessions[session_id]
+
+    def _describe_session(self, session: SessionRecord) -> dict[str, Any]:
+        mine = [job for job in self.jobs.values() if job.session_id == session.id]
+        started = [job.running for job in mine if job.running]
+        ended = [job.finished for job in mine if job.finished]
+        return {
+            "id": session.id,
+            "backend_name": session.backend,
+            "mode": session.mode,
+            "state": self._session_state(session),
+            "state_reason": "",
+            "accepting_jobs": session.accepting_jobs,
+            "interactive_ttl": 60,
+            "active_ttl": session.max_ttl,
+            "max_ttl": session.max_ttl,
+            "started_at": _iso(min(started)) if started else None,
+            "activated_at": _iso(min(started)) if started else None,
+            "closed_at": _iso(session.closed) if session.closed else None,
+            "last_job_started": _iso(max(started)) if started else None,
+            "last_job_completed": _iso(max(ended)) if ended else None,
+            "elapsed_time": sum(job.quantum_seconds for job in mine),
+            "timestamps": [],
+        }
+
+    def session(self, _: Request, session_id: str) -> tuple[int, Any]:
+        with self._lock:
+            return 200, self._describe_session(self._session(session_id))
+
+    def change_session(self, request: Request, session_id: str) -> tuple[int, Any]:
+        with self._lock:
+            session = self._session(session_id)
+            session.accepting_jobs = bool(_json(request).get("accepting_jobs", True))
+            self._save_sessions()
+        return 204, None
+
+    def end_session(self, _: Request, session_id: str) -> tuple[int, Any]:
+        with self._lock:
+            self._close(self._session(session_id), "CANCELLED", "The session was closed.")
+        return 204, None
+
+    # jobs
+
+    def submit(self, request: Request) -> tuple[int, Any]:
+        body = _json(request)
+        if body.get("program_id") != "executor":
+            raise ApiError(404, 1214, f"Program not found: {body.get('program_id')}.")
+        self._device(body.get("backend", ""))
+        tags = list(body.get("tags") or [])
+        if not all(isinstance(tag, str) and len(tag) <= 86 for tag in tags):
+            raise ApiError(400, 1205, "Job tags: wanted strings of at most 86 characters.")
+        with self._wake:
+            session_id = body.get("session_id")
+            if session_id is not None:
+                session = self._session(session_id)
+                if not session.accepting_jobs or session.closed is not None:
+                    raise ApiError(400, 1217, "Session has been closed.", "Create a new session.")
+            job = Job(
+                id=_identifier(),
+                backend=body["backend"],
+                program=body["program_id"],
+                created=time.time(),
+                tags=tags,
+                session_id=session_id,
+                private=bool(body.get("private", False)),
+                cost=body.get("cost"),
+                calibration_id=body.get("calibration_id"),
+                params=body.get("params") or {},
+            )
+            # on disk before anybody can know of it
+            self._save(job)
+            self.jobs[job.id] = job
+            if session_id is not None and session.jobs_left is not None:
+                session.jobs_left -= 1
+                if session.jobs_left <= 0:
+                    session.accepting_jobs, session.closed = False, time.time()
+                self._save_sessions()
+            self._wake.notify_all()
+            return 200, {"id": job.id, "backend": job.backend, "private": job.private}
+
+    def _job(self, job_id: str) -> Job:
+        if job_id not in self.jobs:
+            raise ApiError(404, 1291, f"Job not found. Job ID: {job_id}", "Check the job ID.")
+        return self.jobs[job_id]
+
+    def _describe(self, job: Job, params: bool) -> dict[str, Any]:
+        described: dict[str, Any] = {
+            "id": job.id,
+            "backend": job.backend,
+            "program": {"id": job.program},
+            "state": {"status": job.state.capitalize()},
+            "status": job.state.capitalize(),
+            "created": _iso(job.created),
+            "tags": job.tags,
+            "private": job.private,
+            "cost": job.cost or 10_000,
+            "user_id": "loopback",
+            "usage": {"seconds": job.quantum_seconds},
+            "estimated_running_time_seconds": job.quantum_seconds or 2.0,
+        }
+        if job.reason:
+            described["state"]["reason"] = job.reason
+            described["state"]["reason_code"] = job.reason_code
+        if job.finished:
+            described["ended"] = _iso(job.finished)
+        if job.session_id:
+            described["session_id"] = job.session_id
+        if job.calibration_id:
+            described["calibration_id"] = job.calibration_id
+        if params:
+            described["params"] = job.params
+        return described
+
+    def list_jobs(self, request: Request) -> tuple[int, Any]:
+        query = request.query
+
+        def first(name: str) -> str | None:
+            return query[name][0] if query.get(name) else None
+
+        with self._lock:
+            found = list(self.jobs.values())
+        for name, value in (
+            ("backend", lambda job: job.backend),
+            ("program", lambda job: job.program),
+            ("session_id", lambda job: job.session_id),
+        ):
+            wanted = first(name)
+            if wanted is not None:
+                found = [job for job in found if value(job) == wanted]
+        if first("pending") is not None:
+            pending = first("pending") == "true"
+            found = [job for job in found if (job.state not in FINAL) == pending]
+        for tag in query.get("tags", []):
+            found = [job for job in found if tag in job.tags]
+        if first("created_after") is not None:
+            found = [job for job in found if job.created >= _time(first("created_after"))]
+        if first("created_before") is not None:
+            found = [job for job in found if job.created <= _time(first("created_before"))]
+        if first("sort") != "ASC":
+            found.reverse()
+        limit = min(int(first("limit") or MOST_JOBS_A_PAGE), MOST_JOBS_A_PAGE)
+        offset = int(first("offset") or 0)
+        params = first("exclude_params") != "true"
+        return 200, {
+            "jobs": [self._describe(job, params) for job in found[offset : offset + limit]],
+            "count": len(found),
+            "limit": limit,
+            "offset": offset,
+        }
+
+    def job(self, request: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            params = request.query.get("exclude_params") != ["true"]
+            return 200, self._describe(self._job(job_id), params)
+
+    def results(self, _: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            job = self._job(job_id)
+            if job.state not in FINAL:
+                return 204, None
+            return 200, job.result
+
+    def metrics(self, _: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            job = self._job(job_id)
+            done = job.state in FINAL
+            return 200, {
+                "timestamps": {
+                    "created": _iso(job.created),
+                    "running": _iso(job.running) if job.running else None,
+                    "finished": _iso(job.finished) if job.finished else None,
+                },
+                "bss": {"seconds": job.quantum_seconds},
+                "usage": {
+                    "status": "final" if done else "pending",
+                    "quantum_seconds": job.quantum_seconds,
+                    "seconds": job.quantum_seconds,
+                    "qpu_charge_time_seconds": job.quantum_seconds,
+                },
+                "executions": None,
+                "num_circuits": None,
+                "num_qubits": None,
+                "qiskit_version": None,
+            }
+
+    def logs(self, _: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            return 200, f"job {self._job(job_id).id}: {self._job(job_id).state}\n"
+
+    def cancel(self, _: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            job = self._job(job_id)
+            if job.state in FINAL:
+                raise ApiError(409, 3208, f"Job cannot be cancelled: it is {job.state.lower()}.")
+            self._finish(job, "CANCELLED")
+        return 204, None
+
+    def delete(self, _: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            job = self._job(job_id)
+            self._finish(job, "CANCELLED")
+            del self.jobs[job_id]
+            if self._directory is not None:
+                (self._directory / f"job-{job_id}.json").unlink(missing_ok=True)
+        return 204, None
+
+    def change_tags(self, request: Request, job_id: str) -> tuple[int, Any]:
+        with self._lock:
+            job = self._job(job_id)
+            job.tags = list(_json(request).get("tags", []))
+            self._save(job)
+        return 204, None
+
+
+ORDERS = (
+    "fail",
+    "cut",
+    "drop",
+    "delay",
+    "refuse",
+    "revoke_tokens",
+    "fail_jobs",
+    "hold",
+    "release",
+    "cancel_job",
+    "close_session",
+    "clear",
+)
+SETTINGS = ("plan", "queue_seconds", "run_seconds", "token_seconds", "seed", "usage_limit_seconds")
+
+Handler = Callable[..., tuple[int, Any]]
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", r"/backends", LoopbackIBM.backends),
+    ("GET", r"/backends/([^/]+)/configuration", LoopbackIBM.configuration),
+    ("GET", r"/backends/([^/]+)/properties", LoopbackIBM.properties),
+    ("GET", r"/backends/([^/]+)/status", LoopbackIBM.device_status),
+    ("GET", r"/instances/usage", LoopbackIBM.usage),
+    ("POST", r"/sessions", LoopbackIBM.open_session),
+    ("GET", r"/sessions/([^/]+)", LoopbackIBM.session),
+    ("PATCH", r"/sessions/([^/]+)", LoopbackIBM.change_session),
+    ("DELETE", r"/sessions/([^/]+)/close", LoopbackIBM.end_session),
+    ("POST", r"/jobs", LoopbackIBM.submit),
+    ("GET", r"/jobs", LoopbackIBM.list_jobs),
+    ("GET", r"/jobs/([^/]+)", LoopbackIBM.job),
+    ("DELETE", r"/jobs/([^/]+)", LoopbackIBM.delete),
+    ("GET", r"/jobs/([^/]+)/results", LoopbackIBM.results),
+    ("GET", r"/jobs/([^/]+)/metrics", LoopbackIBM.metrics),
+    ("GET", r"/jobs/([^/]+)/logs", LoopbackIBM.logs),
+    ("POST", r"/jobs/([^/]+)/cancel", LoopbackIBM.cancel),
+    ("PUT", r"/jobs/([^/]+)/tags", LoopbackIBM.change_tags),
+]
+
+
+# ---- HTTP
+
+
+class _Server(ThreadingHTTPServer):
+    """Serves a bound socket and knows its open connections, so that it can hang up on them."""
+
+    request_queue_size = 64
+
+    def __init__(self, listener: socket.socket, cloud: LoopbackIBM) -> None:
+        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = listener
+        self.cloud = cloud
+        self._open: set[socket.socket] = set()
+        self._guard = threading.Lock()
+        self._thread = threading.Thread(
+            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        )
+
+    def begin(self) -> None:
+        self.server_activate()
+        self._thread.start()
+
+    def end(self) -> None:
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+        with self._guard:
+            for connection in self._open:
+                with contextlib.suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        with self._guard:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        with self._guard:
+            self._open.discard(request)
+        super().shutdown_request(request)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hung up, or on whom we hung up, is no news."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    # without it, each answer waits 40 ms for the client's acknowledgement
+    disable_nagle_algorithm = True
+    server: _Server
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep quiet; the log is kept by the server."""
+
+    def _handle(self) -> None:
+        cloud = self.server.cloud
+        parts = urlsplit(self.path)
+        length = int(self.headers.get("Content-Length") or 0)
+        request = Request(
+            method=self.command,
+            path=parts.path,
+            query=parse_qs(parts.query),
+            headers={name.lower(): value for name, value in self.headers.items()},
+            body=self.rfile.read(length),
+        )
+        if parts.path == "/control" or parts.path.startswith("/control/"):
+            self._control(request)
+            return
+        with cloud._lock:
+            cloud.log.append(request)
+            fault = next((f for f in cloud.faults if f.strikes(request.method, request.path)), None)
+        request.fault = fault.kind if fault else ""
+        if fault is not None and fault.kind == "delay":
+            time.sleep(fault.seconds)
+            fault = None
+        status, body = 0, None
+        if fault is None or fault.after:
+            try:
+                status, body = cloud.answer(request)
+            except ApiError as error:
+                status, body = error.status, error.body
+            except Exception:
+                status, body = 500, {"errors": [{"code": 1000, "message": traceback.format_exc()}]}
+        headers = {}
+        if fault is not None and fault.kind == "status":
+            status, body = fault.status, _error_of(fault.status)
+            if fault.retry_after is not None:
+                headers["Retry-After"] = str(fault.retry_after)
+        request.status = status
+        kind = fault.kind if fault is not None else ""
+        if kind == "drop":
+            self._hang_up()
+            return
+        self._send(status, body, headers, cut=kind == "cut")
+
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
+
+    def _control(self, request: Request) -> None:
+        cloud = self.server.cloud
+        try:
+            if request.method == "POST":
+                self._send(200, cloud.control(_json(request)))
+            elif request.path == "/control/log":
+                with cloud._lock:
+                    rows = [
+                        {**asdict(entry), "body": entry.body.decode("utf-8", "replace")}
+                        for entry in cloud.log
+                    ]
+                self._send(200, rows)
+            else:
+                self._send(200, cloud.status())
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            self._send(400, {"error": f"{type(error).__name__}: {error}"})
+
+    def _send(
+        self, status: int, body: Any, headers: dict[str, str] | None = None, cut: bool = False
+    ) -> None:
+        text = isinstance(body, str)
+        data = b"" if body is None else (body if text else json.dumps(body)).encode()
+        self.send_response(status)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
+        if status != 204:
+            self.send_header("Content-Type", "text/plain" if text else "application/json")
+            self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if status == 204:
+            data = b""
+        self.wfile.write(data[: len(data) // 2] if cut else data)
+        self.wfile.flush()
+        if cut:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
+
+
+def _bound(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((HOST, port))
+    return listener
+
+
+def _error_of(status: int) -> dict[str, Any]:
+    code, message = {
+        429: (1202, "Too many requests received."),
+        401: (1201, "Invalid credentials."),
+        503: (1999, "Planned outage. The service is undergoing maintenance."),
+    }.get(status, (1000, "API Internal error."))
+    return ApiError(status, code, message).body
+
+
+def _json(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(request.body or b"{}")
+    except json.JSONDecodeError as error:
+        raise ApiError(400, 3220, f"Payload not valid: {error}") from None
+    if not isinstance(body, dict):
+        raise ApiError(400, 3220, "Payload not valid: wanted an object.")
+    return body
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def _signature(text: str) -> str:
+    return _base64(hmac.new(b"loopback", text.encode(), hashlib.sha256).digest())
+
+
+def _identifier() -> str:
+    return "d" + "".join(secrets.choice("0123456789abcdefghijklmnopqrstuv") for _ in range(19))
+
+
+def _iso(seconds: float) -> str:
+    stamp = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
+    return stamp.isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+def _time(text: str | None) -> float:
+    # the plus sign of a time zone arrives as a blank where the client did not quote it
+    return datetime.datetime.fromisoformat(str(text).replace(" ", "+")).timestamp()
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, whenever this process is killed."""
+    partial = path.with_suffix(".part")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
