@@ -86,16 +86,15 @@ def extrapolate(
     asymptote_stderr: float = 0.0,
     bounds: tuple[float, float] = (-np.inf, np.inf),
     significance: float = 0.01,
-    largest_gain: float = 3.0,
 ) -> Extrapolation:
     """E at λ = 0 by the first admissible of ``models``, with an error bar that doubts the choice.
 
     A model is admissible if there are points enough for it, its χ² is not worse than
-    ``significance`` allows, its E₀ is within ``bounds`` to three standard errors, and its standard
-    error is at most ``largest_gain`` times the smallest among the models (a parabola through
-    three noisy points says nothing about the others). If none is, the one of the best χ² is
-    taken, and the others all count in the spread. Models keep the order given: nothing is chosen
-    by what value comes out.
+    ``significance`` allows, and its E₀ is within ``bounds`` to three standard errors. If none is,
+    the one of the best χ² is taken, and the others all count in the spread. Models keep the order
+    given: nothing is chosen by what value comes out. A model that amplifies the shots' noise (a
+    parabola through three near scales) widens the bar for that alone; leave it out of ``models``
+    where its assumption is not in question.
 
     Args:
         scales: (m,) noise scales λ >= 1, two different ones at least.
@@ -107,7 +106,6 @@ def extrapolate(
         asymptote_stderr: how far B may be off (one standard deviation).
         bounds: smallest and largest value that E can have.
         significance: of the χ² test.
-        largest_gain: as said above.
 
     Raises:
         BackendError: for arrays that do not fit together, scales below 1 or all the same, errors
@@ -126,14 +124,12 @@ def extrapolate(
         raise BackendError(
             f"scales: wanted enough points for one of {', '.join(models)}, got {lam.size}"
         )
-    sharpest = min(fit.stderr for fit in fits)
     low, high = bounds
     admissible = [
         fit
         for fit in fits
         if fit.p_value >= significance
         and low - 3 * fit.stderr <= fit.value <= high + 3 * fit.stderr
-        and fit.stderr <= largest_gain * sharpest
     ]
     chosen = admissible[0] if admissible else max(fits, key=lambda fit: fit.p_value)
     others = admissible or fits
@@ -203,25 +199,28 @@ def _polynomial(model: str, lam: Array, val: Array, err: Array) -> ModelFit | No
 def _exponential(lam: Array, val: Array, err: Array, asymptote: float) -> ModelFit | None:
     signal = val - asymptote
 
-    def amplitude(decay: float) -> float:
-        shape = np.exp(-decay * lam) / err
-        return float(shape @ (signal / err) / (shape @ shape))
+    def amplitude(decay: ArrayLike) -> Array:
+        shape = np.exp(-np.multiply.outer(decay, lam))
+        return np.asarray((shape / err**2) @ signal / ((shape / err) ** 2).sum(-1))
 
-    def loss(decay: float) -> float:
-        return float(np.sum(((signal - amplitude(decay) * np.exp(-decay * lam)) / err) ** 2))
+    def loss(decay: ArrayLike) -> Array:
+        curve = amplitude(decay)[..., None] * np.exp(-np.multiply.outer(decay, lam))
+        return np.asarray((((signal - curve) / err) ** 2).sum(-1))
 
     # one parameter is left once the best amplitude is put in; the grid finds the right valley
     grid = np.linspace(0.0, _MAX_DECAY, 101)
-    best = int(np.argmin([loss(decay) for decay in grid]))
+    best = int(np.argmin(loss(grid)))
     if best == grid.size - 1:
         return None
     low, high = grid[max(best - 1, 0)], grid[best + 1]
     decay = float(
-        minimize_scalar(loss, bounds=(low, high), method="bounded", options={"xatol": 1e-10}).x
+        minimize_scalar(
+            lambda x: float(loss(x)), bounds=(low, high), method="bounded", options={"xatol": 1e-8}
+        ).x
     )
     if loss(0.0) <= loss(decay):
         decay = 0.0
-    size = amplitude(decay)
+    size = float(amplitude(decay))
     shape = np.exp(-decay * lam)
     jacobian = np.stack([shape, -size * lam * shape], axis=1) / err[:, None]
     information = jacobian.T @ jacobian

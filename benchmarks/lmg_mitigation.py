@@ -1,12 +1,15 @@
 """What each mitigation is worth: N=6, γ=0.8, g0=1 from silent, on the noise of a device snapshot.
 
     python benchmarks/lmg_mitigation.py [--dt 0.75] [--seeds 3] [--shots 4000] [--device fake_fez]
+        [--idle]
 
 Eight points, s = dt … 8 dt, with 1 … 8 Trotter steps (first order, pair by pair, on a line of six
 qubits; sweeps run to and fro, which makes every even number of steps a second-order formula).
 Forty two-qubit gates a step, 320 at the last point. Errors are root mean squares over the eight
 points, of E against the exact answer (the formula's own error included), averaged over seeds.
 No mitigation sees the exact answer of any point but those that start and end in the same state.
+``--idle`` writes waiting times out as delays, in which qubits relax, as on a device without
+dynamical decoupling; without it waiting costs nothing.
 
 The second table is the choice of the number of Trotter steps K, when every point is reached by K
 steps, and when each point has its own K.
@@ -23,9 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qbrain.backends.compile import expected_fidelity, to_isa, two_qubit_gates
+from qbrain.backends.compile import expected_fidelity, scheduled, to_isa, two_qubit_gates
 from qbrain.backends.extrapolation import extrapolate
 from qbrain.backends.folding import fold_two_qubit_gates
+from qbrain.backends.line import Place
 from qbrain.backends.placements import lines_of, mirrored, open_on
 from qbrain.backends.readout import (
     calibration_circuits,
@@ -75,7 +79,8 @@ class Curve:
 class Line:
     """One placement: its sampler, its circuits, and what came back."""
 
-    def __init__(self, device: str, place, seed: int) -> None:
+    def __init__(self, device: str, place: Place, seed: int, idle: bool) -> None:
+        self.idle = idle
         self.sampler = open_on(device, place, seed=seed)
         target = self.sampler.target
         program = network_program(N, GAMMA, order=1)
@@ -105,6 +110,8 @@ class Line:
     def run(self, jobs: Mapping[str, list[QuantumCircuit]], shots: int) -> None:
         """All circuits in one job, as they would be sent."""
         flat = [circuit for circuits in jobs.values() for circuit in circuits]
+        if self.idle:
+            flat = [scheduled(circuit, self.sampler.target) for circuit in flat]
         results = iter(self.sampler.run(flat, shots=shots).result())
         for name, circuits in jobs.items():
             self.circuits[name] = circuits
@@ -122,6 +129,11 @@ class Line:
             there_and_back = [[dt] * (k // 2) + [-dt] * (k // 2) for k in ECHO_STEPS]
             jobs[f"echo {start}"] = [self.reference(p, saturated) for p in there_and_back]
             jobs[f"zero {start}"] = [self.reference([0.0] * k, saturated) for k in ECHO_STEPS]
+        for scale in SCALES[1:]:
+            jobs[f"echo silent x{scale}"] = [
+                fold_two_qubit_gates(circuit, scale, self.sampler.target)
+                for circuit in jobs["echo silent"]
+            ]
         jobs["readout"] = calibration_circuits(N, self.sampler.target)
         self.run(jobs, shots)
 
@@ -146,11 +158,13 @@ class Line:
             float(np.mean([e.kept for e in found])) if parity else 1.0,
         )
 
-    def survival(self, kind: str, both: bool, parity: bool, readout: bool) -> Survival:
+    def survival(
+        self, kind: str, both: bool, parity: bool, readout: bool, scale: float = 1.0
+    ) -> Survival:
         """``both``: silent and saturated references, B fitted; else silent alone, B = ½."""
         references = []
         for start, exact in (("silent", 0.0), ("saturated", 1.0))[: 1 + both]:
-            name = f"{kind} {start}"
+            name = f"{kind} {start}{_folded(scale)}"
             for circuit, e in zip(
                 self.circuits[name], self.estimates(name, parity, readout), strict=True
             ):
@@ -158,10 +172,17 @@ class Line:
         return fit_survival(references, asymptote=None if both else MIXED)
 
     def rescaled(
-        self, kind: str, both: bool, parity: bool, readout: bool = False, name: str = "body"
+        self,
+        kind: str,
+        both: bool,
+        parity: bool,
+        readout: bool = False,
+        name: str = "body",
+        scale: float = 1.0,
     ) -> Curve:
+        name = name + _folded(scale)
         raw = self.curve(name, parity, readout)
-        survival = self.survival(kind, both, parity, readout)
+        survival = self.survival(kind, both, parity, readout, scale)
         found = [
             survival.correct(v, e, two_qubit_gates(c))
             for v, e, c in zip(raw.value, raw.stderr, self.circuits[name], strict=True)
@@ -172,14 +193,22 @@ class Line:
             kept=raw.kept,
         )
 
-    def zne(self, models: Sequence[str], parity: bool, from_echo: bool = False) -> Curve:
-        curves = [self.curve(f"body x{s}" if s > 1 else "body", parity, False) for s in SCALES]
+    def zne(
+        self, models: Sequence[str], parity: bool, from_echo: bool = False, rescaled: bool = False
+    ) -> Curve:
+        """``from_echo``: asymptote as the echoes have it; ``rescaled``: by echoes folded alike."""
+        if rescaled:
+            curves = [self.rescaled("echo", False, parity, scale=s) for s in SCALES]
+        else:
+            curves = [self.curve("body" + _folded(s), parity, False) for s in SCALES]
         asymptote, doubt = MIXED, 0.0
         if from_echo:
             survival = self.survival("echo", True, parity, False)
             asymptote, doubt = survival.asymptote, float(np.sqrt(survival.covariance[-1, -1]))
         gates = two_qubit_gates(self.circuits["body"][0])
-        scales = [two_qubit_gates(self.circuits[f"body x{s}"][0]) / gates for s in SCALES[1:]]
+        scales = [
+            two_qubit_gates(self.circuits["body" + _folded(s)][0]) / gates for s in SCALES[1:]
+        ]
         found = [
             extrapolate(
                 [1.0, *scales],
@@ -197,6 +226,10 @@ class Line:
             np.array([f.stderr for f in found]),
             kept=curves[0].kept,
         )
+
+
+def _folded(scale: float) -> str:
+    return f" x{scale}" if scale > 1 else ""
 
 
 def averaged(lines: Sequence[Line], curve: Callable[[Line], Curve]) -> Curve:
@@ -237,6 +270,7 @@ ROWS: list[tuple[str, float, Callable[[list[Line]], Curve]]] = [
     ("parity + echo, B=1/2", 4, lambda x: x[0].rescaled("echo", False, True)),
     ("parity + echo, B fitted", 8, lambda x: x[0].rescaled("echo", True, True)),
     ("parity + readout + echo, fitted", 10, lambda x: x[0].rescaled("echo", True, True, True)),
+    ("parity + echo + ZNE linear", 28, lambda x: x[0].zne(["linear"], True, rescaled=True)),
     ("3 lines, raw", 16, lambda x: averaged(x[:PLACES], lambda y: y.curve("body", False, False))),
     ("3 lines, parity", 16, lambda x: averaged(x[:PLACES], lambda y: y.curve("body", True, False))),
     (
@@ -281,7 +315,8 @@ def mitigation_table(arguments: argparse.Namespace, exact: Array, populations: A
     curves: dict[str, list[Curve]] = {name: [] for name, _, _ in ROWS}
     for seed in range(arguments.seeds):
         lines = [
-            Line(arguments.device, place, seed=100 * seed + k) for k, place in enumerate(places)
+            Line(arguments.device, place, 100 * seed + k, arguments.idle)
+            for k, place in enumerate(places)
         ]
         for line in lines:
             line.measure_all(arguments.dt, arguments.shots)
@@ -324,7 +359,7 @@ def steps_table(arguments: argparse.Namespace, exact: Array) -> None:
     s = arguments.dt * STEPS
     formulas = {int(k): np.array([formula([x / k] * k)[-1] for x in s]) for k in STEPS}
     trotter = {k: rms(values - exact) for k, values in formulas.items()}
-    line = Line(arguments.device, lines_of(arguments.device, N, 1)[0], seed=7)
+    line = Line(arguments.device, lines_of(arguments.device, N, 1)[0], 7, arguments.idle)
     piece = line.program.bind(0, 0.1)
     loss = 1 - expected_fidelity(piece, line.sampler.target)
     shot_error = 0.2 / np.sqrt(arguments.shots)
@@ -381,6 +416,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--shots", type=int, default=4000)
     parser.add_argument("--device", default="fake_fez")
+    parser.add_argument("--idle", action="store_true")
     arguments = parser.parse_args()
     began = time.perf_counter()
     s = arguments.dt * STEPS

@@ -61,8 +61,7 @@ FORMS = {
     "qubit fast-forward": (["--gamma", "1", "--evolution", "fast-forward"], 6),
     "qubit orbit": (["--gamma", "1", "--evolution", "orbit"], 1),
     "twirled and decoupled": (
-        ["--gamma", "1", "--evolution", "orbit", "--twirling", "both"]
-        + ["--dynamical-decoupling", "XY4"],
+        "--gamma 1 --evolution orbit --twirling both --dynamical-decoupling XY4".split(),
         1,
     ),
     "qubit relax": (["--gamma", "1", "--evolution", "relax"], None),
