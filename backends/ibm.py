@@ -18,6 +18,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -373,7 +374,15 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
                 pause = min(2 * pause, 10.0)
                 continue
             self._ledger.update(record.tag, "submitted", job=job.job_id())
+            self._cancel_doubles(record, job)
             return job
+
+    def _cancel_doubles(self, record: JobRecord, job: Any) -> None:
+        """The client itself sends again what was answered by a 5xx, taken or not: keep one."""
+        with suppress(*_client_errors()):
+            for other in self._service.jobs(job_tags=[record.tag], limit=20):
+                if other.job_id() != job.job_id():
+                    other.cancel()
 
     def _primitive(self) -> Any:
         """The client-side sampler in the wanted mode; ``auto`` takes what the plan allows."""

@@ -59,7 +59,8 @@ STEPS = np.arange(1, 9)
 ECHO_STEPS = (2, 4, 6, 8)
 SCALES = (1.0, 1.5, 2.0)
 PLACES = 3
-# what is left of the gates' error by the best mitigation, as the first table has it
+# What is left of the gates' error by parity and echo is about 0.12 in the first table; the one
+# number here that was learnt from exact answers. 0.15 to 0.25 give the same K.
 RESIDUAL = 0.25
 
 Array = NDArray[np.float64]

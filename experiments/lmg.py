@@ -28,6 +28,7 @@ from qiskit import QuantumCircuit
 
 from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ibm import open_ibm_sampler
+from qbrain.backends.readings import take_readings
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.stateful import StatefulSampler
 from qbrain.backends.validation import validate
@@ -59,10 +60,11 @@ _FINE = 800  # points of the exact curve in pictures
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished step and what the gate found for its circuit."""
+    """A finished step, what the gate found for its circuit, and the qubit read into each bit."""
 
     step: Step
     checks: list[dict[str, Any]]
+    order: tuple[int, ...]
 
     def journal(self) -> dict[str, Any]:
         """Record for the journal; ``restore`` reads it back."""
@@ -73,7 +75,14 @@ class Measured:
             "control": [state.r, state.utilisation, state.phase],
             "counts": {str(x): c for x, c in self.step.counts.items()},
             "checks": self.checks,
+            "order": self.order,
         }
+
+
+def read_order(circuit: QuantumCircuit) -> tuple[int, ...]:
+    """The qubit that is read into each classical bit."""
+    readings = take_readings(circuit)
+    return tuple(qubit for _, qubit in sorted(zip(readings.clbits, readings.qubits, strict=True)))
 
 
 class Experiment:
@@ -117,19 +126,26 @@ class Experiment:
         self.source = open_circuits(
             config, self.model, self.initial, self.sampler.target, self.trotter
         )
-        readout = None
-        if config.corrects_readout:
-            readout = self.sampler.readout
-            if readout is None:
-                raise NotApplicable(
-                    f"mitigation: backend {config.backend} has no readout calibration"
-                )
-        self.estimate = ExcitationEstimator(
-            config.neurons,
-            table=self.source.table(),
-            parity=self.initial % 2 if config.postselects else None,
-            readout=readout,
-        )
+        if config.corrects_readout and self.sampler.readout is None:
+            raise NotApplicable(f"mitigation: backend {config.backend} has no readout calibration")
+        self._estimators: dict[tuple[int, ...], ExcitationEstimator] = {}
+
+    def estimate(self, counts: Mapping[int, int], order: tuple[int, ...]) -> Estimate:
+        """E from counts of a circuit that reads qubit ``order[j]`` into bit j.
+
+        Errors of reading belong to qubits: a swap network reads the same neuron from another
+        qubit after the next step.
+        """
+        key = order if self.config.corrects_readout else ()
+        if key not in self._estimators:
+            assert self.source is not None
+            self._estimators[key] = ExcitationEstimator(
+                self.config.neurons,
+                table=self.source.table(),
+                parity=self.initial % 2 if self.config.postselects else None,
+                readout=self.sampler.readout[list(key)] if key else None,
+            )
+        return self._estimators[key](counts)
 
     def _trotter_steps(self) -> int:
         config, phase = self.config, self.exact.phase.values
@@ -200,8 +216,10 @@ class Experiment:
         try:
             counts = {int(x): int(c) for x, c in record["counts"].items()}
             state = SynapticState(*(float(x) for x in record["control"]))
-            step = Step(record["step"], float(record["time"]), state, counts, self.estimate(counts))
-            return Measured(step, list(record["checks"]))
+            order = tuple(int(x) for x in record["order"])
+            estimate = self.estimate(counts, order)
+            step = Step(record["step"], float(record["time"]), state, counts, estimate)
+            return Measured(step, list(record["checks"]), order)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunDirectoryError(
                 f"steps.jsonl: step {record.get('step')} is not a record of this run: {error}"
@@ -222,10 +240,13 @@ class Experiment:
 
     def _measure_loop(self, done: Sequence[Measured]) -> Iterator[Measured]:
         checks: dict[int, list[dict[str, Any]]] = {}
+        order: tuple[int, ...] = ()
 
         def build(index: int, controls: Sequence[SynapticState]) -> QuantumCircuit:
+            nonlocal order
             prepared = self.prepare(index, controls)
             checks[index] = self.gate(prepared, index)
+            order = read_order(prepared.isa)
             return prepared.isa
 
         if self.config.evolution == "incremental":
@@ -238,12 +259,12 @@ class Experiment:
             start=self.start,
             build=build,
             sampler=self.sampler,
-            estimate=self.estimate,
+            estimate=lambda counts: self.estimate(counts, order),
             law=SynapticLaw(self.synapse, self.config.feedback_order),
             shots=self.config.shots,
             done=[m.step for m in done],
         ):
-            yield Measured(step, checks.pop(step.index))
+            yield Measured(step, checks.pop(step.index), order)
 
     def _measure_relax(self, done: list[Measured]) -> Iterator[Measured]:
         """Waveform relaxation: whole trajectories, until r(t) agrees with itself."""
@@ -283,11 +304,10 @@ class Experiment:
         results = self.sampler.run(circuits, shots=self.config.shots).result()
         batch = []
         for offset, pub in enumerate(results):
-            counts = counts_of(pub)
-            step = Step(
-                first + offset, times[offset], states[offset], counts, self.estimate(counts)
-            )
-            batch.append(Measured(step, checks[offset]))
+            counts, order = counts_of(pub), read_order(circuits[offset])
+            estimate = self.estimate(counts, order)
+            step = Step(first + offset, times[offset], states[offset], counts, estimate)
+            batch.append(Measured(step, checks[offset], order))
         return batch
 
     @property

@@ -190,6 +190,24 @@ def test_relaxation_takes_a_field_and_few_rounds(tmp_path):
     assert result["rmse_excitation"] < 0.02
 
 
+def test_readout_errors_follow_the_qubits_through_the_network():
+    experiment = lmg.Experiment(
+        configure(neurons=4, backend="fake_fez", mitigation="readout", shots=10**6)
+    )
+    prepared = experiment.at_phase(0, 1.3)
+    order = lmg.read_order(prepared.isa)
+    assert sorted(order) == [0, 1, 2, 3]
+    assert order != (0, 1, 2, 3)
+    # errors on one qubit only, and only false ones: what they add to E is known
+    errors = np.zeros((4, 2))
+    errors[order[1], 0] = 0.3
+    experiment.sampler.readout = errors
+    silent = {0: 700_000, 2: 300_000}  # bit 1 is read from that qubit
+    estimate = experiment.estimate(silent, order)
+    assert estimate.raw_value == pytest.approx(0.075)
+    assert estimate.value == pytest.approx(0, abs=1e-12)
+
+
 def test_readout_correction_beside_raw(tmp_path):
     result, _ = run(
         tmp_path / "run", neurons=4, time=12, steps=12, backend="fake_fez", shots=8000,
