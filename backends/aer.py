@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.readings import Readings, draw, take_readings
 from qbrain.backends.sampling import Detail, Outcomes, Shots, TargetSampler
+
+if TYPE_CHECKING:
+    from qbrain.backends.snapshot import Cut
 
 __all__ = ["AerSampler", "NoisyAerSampler"]
 
@@ -93,6 +96,19 @@ class NoisyAerSampler(TargetSampler):
             noise_model=channels if mixtures is None else mixtures,
             max_parallel_experiments=0,
             max_parallel_shots=1,
+        )
+
+    @classmethod
+    def of_cut(cls, name: str, part: Cut, *, seed: int | None = None) -> NoisyAerSampler:
+        """The sampler of a device that was cut to the qubits in use."""
+        return cls(
+            name,
+            part.target,
+            part.channels,
+            part.mixtures,
+            seed=seed,
+            details=part.details,
+            readout=part.readout,
         )
 
     @staticmethod

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections.abc import Iterable
 from dataclasses import replace
 
 from qbrain.backends.aer import NoisyAerSampler
 from qbrain.backends.errors import BackendError
 from qbrain.backends.line import Costs, Place, best_line
-from qbrain.backends.sampling import Detail
-from qbrain.backends.snapshot import Cut, cut_target, line_costs, load, noise_models
+from qbrain.backends.snapshot import cut_to, line_costs, load
 
 __all__ = ["best_lines", "cut_to", "disjoint_lines", "lines_of", "mirrored", "open_on"]
 
@@ -106,51 +104,13 @@ def mirrored(place: Place) -> Place:
     return replace(place, qubits=place.qubits[::-1])
 
 
-def cut_to(name: str, place: Place) -> Cut:
-    """A snapshot cut to a given line: qubit j of the circuit is ``place.qubits[j]``.
-
-    Raises:
-        BackendError: for an unknown snapshot, or qubits that it does not have, or one twice.
-    """
-    device = load(name)
-    qubits = place.qubits
-    known = range(device.target.num_qubits)
-    if len(set(qubits)) != len(qubits) or any(qubit not in known for qubit in qubits):
-        raise BackendError(
-            f"place: wanted different qubits below {len(known)} of {name}, got {list(qubits)}"
-        )
-    target = cut_target(device.target, qubits)
-    readout = device.readout[list(qubits)]
-    readout.setflags(write=False)
-    channels, mixtures = noise_models(target, readout)
-    details: dict[str, Detail] = {
-        "device": device.device,
-        "calibration": device.calibration,
-        "physical_qubits": list(qubits),
-        "layout": "line",
-        "search": place.search,
-        "expected_layer_fidelity": math.exp(-place.cost),
-        "noise": "depolarising and thermal relaxation a gate, relaxation in delays, readout",
-    }
-    return Cut(target, channels, mixtures, readout, place, details)
-
-
 def open_on(name: str, place: Place, *, seed: int | None = None) -> NoisyAerSampler:
     """A noisy sampler on a given line of a snapshot.
 
     Raises:
         BackendError: as :func:`cut_to`, and for a bad seed.
     """
-    part = cut_to(name, place)
-    return NoisyAerSampler(
-        name,
-        part.target,
-        part.channels,
-        part.mixtures,
-        seed=seed,
-        details=part.details,
-        readout=part.readout,
-    )
+    return NoisyAerSampler.of_cut(name, cut_to(name, place), seed=seed)
 
 
 def _check(length: int, count: int) -> None:

@@ -92,16 +92,7 @@ def open_sampler(
     from qbrain.backends.aer import NoisyAerSampler
     from qbrain.backends.snapshot import cut
 
-    part = cut(name, qubits, fractional)
-    sampler = NoisyAerSampler(
-        name,
-        part.target,
-        part.channels,
-        part.mixtures,
-        seed=seed,
-        details=part.details,
-        readout=part.readout,
-    )
+    sampler = NoisyAerSampler.of_cut(name, cut(name, qubits, fractional), seed=seed)
     sampler.details["method"] = sampler.method_for(qubits, shots_hint or sampler.default_shots)
     return sampler
 

@@ -39,7 +39,16 @@ from qbrain.backends.ideal import check_qubits
 from qbrain.backends.line import Costs, Place, best_line, best_patch
 from qbrain.backends.sampling import Detail
 
-__all__ = ["Cut", "Snapshot", "cut", "line_costs", "load", "snapshot_names", "snapshot_qubits"]
+__all__ = [
+    "Cut",
+    "Snapshot",
+    "cut",
+    "cut_to",
+    "line_costs",
+    "load",
+    "snapshot_names",
+    "snapshot_qubits",
+]
 
 GATES_A_BLOCK = 3
 
@@ -248,17 +257,33 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
             f"qubits: wanted {qubits} connected qubits of {name} with working gates, "
             f"got none: {len(costs.node)} qubits and {len(costs.edge)} edges are calibrated"
         )
-    target = cut_target(device.target, place.qubits)
+    return cut_to(name, place, fractional=fractional, layout="line" if line else "patch")
+
+
+def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "line") -> Cut:
+    """A snapshot cut to given qubits: qubit j of the circuit is ``place.qubits[j]``.
+
+    Raises:
+        BackendError: for an unknown snapshot, or qubits that it does not have, or one twice.
+    """
+    device = load(name)
+    qubits = place.qubits
+    known = range(device.target.num_qubits)
+    if len(set(qubits)) != len(qubits) or any(qubit not in known for qubit in qubits):
+        raise BackendError(
+            f"place: wanted different qubits below {len(known)} of {name}, got {list(qubits)}"
+        )
+    target = cut_target(device.target, qubits)
     if fractional:
         target = with_fractional_rzz(target)
-    readout = device.readout[list(place.qubits)]
+    readout = device.readout[list(qubits)]
     readout.setflags(write=False)  # every sampler of this cut shares it
     channels, mixtures = noise_models(target, readout)
     details: dict[str, Detail] = {
         "device": device.device,
         "calibration": device.calibration,
-        "physical_qubits": list(place.qubits),
-        "layout": "line" if line else "patch",
+        "physical_qubits": list(qubits),
+        "layout": layout,
         "search": place.search,
         "expected_layer_fidelity": math.exp(-place.cost),
         "noise": "depolarising and thermal relaxation a gate, relaxation in delays, readout",
