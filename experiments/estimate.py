@@ -13,10 +13,10 @@ from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, t
 from qbrain.backends.compile import duration as circuit_duration
 from qbrain.backends.registry import list_backends
 from qbrain.backends.validation import DispatchRefused
-from qbrain.classical_feedback.synapse import SynapticState
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.errors import NotApplicable
 from qbrain.experiments.lmg import Experiment
+from qbrain.experiments.lmg_relax import predicted_controls
 
 __all__ = ["backend_table", "estimate_lmg", "guard_qpu_seconds", "planned_circuits", "qpu_seconds"]
 
@@ -75,11 +75,7 @@ def planned_circuits(experiment: Experiment) -> tuple[list[QuantumCircuit], int]
     """Circuits of a run that keeps to the exact trajectory, and the jobs they come in."""
     if experiment.config.evolution == "orbit":
         return [experiment.at_phase(k, s).isa for k, s in enumerate(experiment.grid)], 1
-    exact = experiment.exact
-    states = [
-        SynapticState(float(r), float(u), float(s))
-        for r, u, s in zip(exact.r.values, exact.U.values, exact.phase.values, strict=True)
-    ]
+    states = predicted_controls(experiment.exact)
     circuits = [experiment.prepare(k, states[: k + 1]).isa for k in range(len(states))]
     if experiment.config.evolution == "relax":
         return circuits * _ROUNDS, _ROUNDS

@@ -55,7 +55,6 @@ __all__ = ["Experiment", "Measured", "resume", "start"]
 
 Array = NDArray[np.float64]
 Step = LoopStep[SynapticState, Estimate]
-_FINE = 800  # points of the exact curve in pictures
 
 
 @dataclass(frozen=True)
@@ -227,11 +226,10 @@ class Experiment:
 
     def measure(self, done: Sequence[Measured]) -> Iterator[Measured]:
         """The steps that are still missing, one at a time."""
-        self._known = list(done)
         if self.config.evolution == "orbit":
             states = [SynapticState(1.0, self.start.utilisation, float(s)) for s in self.grid]
             prepared = [self.at_phase(k, state.phase) for k, state in enumerate(states)]
-            batch = self._one_job(0, prepared, self.grid.tolist(), states, len(done))
+            batch = self._one_job(0, prepared, self.grid.tolist(), states, done)
             yield from batch[len(done) :]
         elif self.config.evolution == "relax":
             yield from self._measure_relax(list(done))
@@ -272,7 +270,7 @@ class Experiment:
         controls = predicted_controls(self.exact)
         for first in range(0, MOST_ROUNDS * size, size):
             prepared = [self.prepare(k, controls[: k + 1]) for k in range(size)]
-            batch = self._one_job(first, prepared, self.times.tolist(), controls, len(done))
+            batch = self._one_job(first, prepared, self.times.tolist(), controls, done)
             for measured in batch[max(0, len(done) - first) :]:
                 done.append(measured)
                 yield measured
@@ -287,20 +285,20 @@ class Experiment:
         prepared: Sequence[Prepared],
         times: Sequence[float],
         states: Sequence[SynapticState],
-        done: int,
+        done: Sequence[Measured],
     ) -> list[Measured]:
         """Steps first, first+1, … of circuits that go together, in one job.
 
         Where a kill has left a part of them in the journal, all are asked for again: a ledger
         finds the same job, and a simulator draws the same shots.
         """
+        if len(done) >= first + len(prepared):
+            return list(done[first : first + len(prepared)])
         circuits, checks = [], []
         for index, each in enumerate(prepared, start=first):
             checks.append(self.gate(each, index))
             each.isa.metadata = {"step": index}
             circuits.append(each.isa)
-        if done >= first + len(circuits):
-            return self._known[first : first + len(circuits)]
         results = self.sampler.run(circuits, shots=self.config.shots).result()
         batch = []
         for offset, pub in enumerate(results):

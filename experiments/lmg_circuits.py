@@ -142,11 +142,6 @@ def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
     )
 
 
-def formula_order(config: LMGConfig) -> int:
-    """Order of the product formula; where all terms commute every order is the same."""
-    return 1 if config.single_layer and config.encoding == "qubit" else config.trotter_order
-
-
 def _local(program: StepProgram, target: Target) -> bool:
     return all(is_line_local(step, target) for step in program.steps)
 
@@ -177,7 +172,8 @@ class QubitCircuits:
     ) -> None:
         n = self.qubits = config.neurons
         self.config, self.trotter, self.initial = config, trotter, initial
-        self.order = formula_order(config)
+        # where all terms commute every order is the same formula
+        self.order = 1 if config.single_layer else config.trotter_order
         self.splitting = splitting_on(config, initial, target)
         options: dict[str, Any] = {"field": config.field != 0, "initial": initial}
         logical = logical_program(

@@ -45,16 +45,15 @@ def finish(
 ) -> dict[str, Any]:
     """Write everything a finished run holds and return its JSON object."""
     config = experiment.config
-    every, total = done, len(done)
+    every = done
     if config.evolution == "relax":
         # the last round is the result; the rounds before it led to its controls
         done = done[-experiment.times.size :]
     data = _dataset(experiment, done)
     circuits = _circuits(experiment, done)
-    result = _summary(experiment, data, done, circuits)
-    result["circuits"], result["validated"] = total, sum(1 for m in every if m.checks)
+    result = _summary(experiment, data, every, circuits)
     if config.evolution == "relax":
-        result["rounds"] = total // experiment.times.size
+        result["rounds"] = len(every) // experiment.times.size
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(run.path)
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
