@@ -20,7 +20,8 @@ def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
     where = f"{backend} against the exact curve: RMSE of E {error:.4f}"
     if result["shots"] is None:
         return "good", f"Exact reference trajectory; no circuit was run ({backend})."
-    if error <= 2 * noise:
+    # the RMS of shot noise alone scatters by 10 to 20 % over a run's points
+    if error <= 1.25 * noise:
         return (
             "good",
             f"Followed the exact curve within shot noise. {where}, shots alone give {noise:.4f}.",

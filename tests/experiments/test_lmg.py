@@ -10,6 +10,7 @@ from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.lmg_circuits import Drive, ExactEnergy
 from qbrain.experiments.lmg_result import step_error
 from qbrain.experiments.lmg_trotter import predicted_trotter_error
+from qbrain.experiments.report import verdict
 from qbrain.reference.lmg import LMG, simulate
 
 SYNAPSE = {"tau_r": 1.0, "release": 0.5}
@@ -286,3 +287,19 @@ def test_the_predicted_trotter_error_is_the_one_the_gate_finds(tmp_path, splitti
     result = lmg.start(config, tmp_path / "run")
     assert predicted > 1e-3
     assert result["trotter_error_max"] == pytest.approx(predicted, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("error", "style", "words"),
+    [
+        (0.0055, "good", "within shot noise"),
+        (0.0100, "good", "to 0.02"),
+        (0.05, "fair", "only roughly"),
+        (0.2, "poor", "Did not follow"),
+    ],
+)
+def test_the_verdict_claims_no_more_than_the_figures(error, style, words):
+    result = {"rmse_excitation": error, "shot_error": 0.005, "backend": "aer", "shots": 100}
+    found, sentence = verdict(result)
+    assert found == style
+    assert words in sentence
