@@ -1,10 +1,13 @@
 """IBM Quantum devices as one more sampler, over the genuine client.
 
 Circuits come in over n qubits of a line that was cut from the device by the day's calibration,
-as for a snapshot, and are put on the physical qubits of that line just before they are sent. Each
-job is written into the ledger before it is sent, carries a tag that names its run, step and
+as for a snapshot, and are put on the physical qubits of that line just before they are sent. A
+run may use several lines; one job then holds the circuits of all.
+
+Each job is written into the ledger before it is sent, carries a tag that names its run, step and
 circuits, and is looked for by that tag before it would be sent again: a crash, a lost answer or a
-resumed run never submits the same job twice.
+resumed run never submits the same job twice. A token that the service takes no longer is replaced
+by a fresh one.
 
 Credentials are those that the client itself finds (saved account or environment); they are
 neither read nor kept here.
@@ -22,15 +25,17 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BasePrimitiveJob, BaseSamplerV2, PrimitiveResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
+from qiskit.transpiler import Target
 
 from qbrain.backends.errors import BackendError, DeviceFault
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.ledger import JobRecord, Ledger
-from qbrain.backends.line import best_line
-from qbrain.backends.sampling import Detail
+from qbrain.backends.placements import places_on
+from qbrain.backends.sampling import Detail, metadata_number, placement_of
 from qbrain.backends.snapshot import assignment_errors, cut_target, line_costs
 
 __all__ = ["MODES", "IBMSampler", "cancel_job", "circuits_hash", "list_devices", "open_ibm_sampler"]
@@ -44,10 +49,15 @@ PATIENCE = 300.0
 
 
 def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
-    """SHA-256 of what is sent: gates, angles to the last bit, qubits, classical bits, shots."""
+    """SHA-256 of what is sent: gates, angles to the last bit, qubits, classical bits, shots.
+
+    The ``stream`` of a circuit is part of it: the same circuits of another stream are another job.
+    """
     digest = hashlib.sha256(f"{shots}".encode())
     for circuit in circuits:
         digest.update(f"|{circuit.num_qubits},{circuit.num_clbits}".encode())
+        if stream := metadata_number(circuit, "stream"):
+            digest.update(f"~{stream}".encode())
         for step in circuit.data:
             qubits = [circuit.find_bit(q).index for q in step.qubits]
             clbits = [circuit.find_bit(c).index for c in step.clbits]
@@ -56,27 +66,49 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
     return digest.hexdigest()
 
 
+def _status(error: BaseException) -> int:
+    """HTTP status of the answer behind a client's error, −1 where there was none."""
+    status = getattr(error, "status_code", None)
+    if status is None:
+        # the client wraps some answers in an error that keeps only the words
+        found = re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(error))
+        status = found[1] if found else -1
+    return int(status)
+
+
 def _transient(error: Exception) -> bool:
     """Whether asking again may help: no answer, half an answer, 429 or 5xx."""
     from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
     if isinstance(error, IBMInputValueError):
         return False
-    status = getattr(error, "status_code", None)
-    if status is None:
-        # the client wraps some answers in an error that keeps only the words
-        found = re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(error))
-        status = int(found[1]) if found else -1
-    return bool(status in (-1, 408, 425, 429) or status >= 500)
+    status = _status(error)
+    return status in (-1, 408, 425, 429) or status >= 500
+
+
+def _refused(error: BaseException | None) -> bool:
+    """Whether the service does not take the access token."""
+    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
+
+    return isinstance(error, IBMNotAuthorizedError) or (error is not None and _status(error) == 401)
 
 
 def _client_errors() -> tuple[type[Exception], ...]:
     import requests
+    from qiskit.providers.exceptions import QiskitBackendNotFoundError
     from qiskit_ibm_runtime.api.exceptions import ApiError
     from qiskit_ibm_runtime.exceptions import IBMError
 
-    # half an answer shows as JSON that does not decode
-    return (IBMError, ApiError, requests.RequestException, ConnectionError, json.JSONDecodeError)
+    return (
+        IBMError,
+        ApiError,
+        requests.RequestException,
+        ConnectionError,
+        # half an answer shows as JSON that does not decode
+        json.JSONDecodeError,
+        # whatever goes wrong where the client lists devices, which it does before many a job
+        QiskitBackendNotFoundError,
+    )
 
 
 def _patiently(what: str, call: Callable[[], T], patience: float) -> T:
@@ -146,20 +178,25 @@ def open_ibm_sampler(
     name: str,
     *,
     qubits: int,
-    place: Sequence[int] | None = None,
     mode: str = "auto",
     twirling: str = "none",
     decoupling: str = "none",
+    placements: int = 1,
+    places: Sequence[Sequence[int]] | None = None,
+    fractional: bool = False,
     ledger: Ledger | None = None,
     patience: float = PATIENCE,
 ) -> IBMSampler:
-    """Open a device; ``place`` repeats the physical qubits of an earlier part of the same run.
+    """Open a device on ``placements`` lines that share no qubit, cheapest first.
 
-    ``twirling``: random Paulis around two-qubit gates (``gates``), random flips before reading
-    (``readout``), ``both`` or ``none``. ``decoupling``: the sequence put where qubits wait.
+    ``places`` repeats the lines of an earlier part of the same run instead. ``twirling``: random
+    Paulis around two-qubit gates (``gates``), random flips before reading (``readout``), ``both``
+    or ``none``. ``decoupling``: the sequence put where qubits wait. ``fractional``: with ``rx``
+    and, at angles in [0, π/2], ``rzz``, on lines on which every edge has one that works.
 
     Raises:
-        BackendError: no account, no such device, more qubits than it has in a line, a bad option.
+        BackendError: no account, no such device, fewer lines of so many qubits, a bad option, a
+            device without fractional gates, or fractional gates that are to be twirled.
         DeviceFault: the service does not answer.
     """
     if mode not in MODES:
@@ -168,23 +205,53 @@ def open_ibm_sampler(
         raise BackendError(f"twirling: wanted one of {', '.join(TWIRLING)}, got {twirling!r}")
     if decoupling not in DECOUPLING:
         raise BackendError(f"decoupling: wanted one of {', '.join(DECOUPLING)}, got {decoupling!r}")
+    if isinstance(placements, bool) or not isinstance(placements, int) or placements < 1:
+        raise BackendError(f"placements: wanted an integer >= 1, got {placements!r}")
+    if fractional and twirling in ("gates", "both"):
+        # the client twirls by all Paulis, of which only half pass through an rzz
+        raise BackendError(
+            f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
+        )
     service = open_service()
     known = _patiently("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
     if name not in known:
         raise BackendError(
             f"backend: wanted a device of the account ({', '.join(known)}), got {name!r}"
         )
-    device = _patiently(name, lambda: service.backend(name), 30.0)
     return IBMSampler(
         service,
-        device,
+        _open_device(service, name, fractional),
         qubits,
-        place=place,
+        placements=placements,
+        places=places,
+        fractional=fractional,
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
         patience=patience,
     )
+
+
+def _open_device(service: Any, name: str, fractional: bool) -> Any:
+    """The client's backend, with or without fractional gates.
+
+    Raises:
+        BackendError: for ``fractional`` on a device that has none.
+        DeviceFault: where the service does not answer.
+    """
+    from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+    def open_() -> Any:
+        try:
+            return service.backend(name, use_fractional_gates=fractional)
+        except IBMInputValueError:
+            if fractional:
+                raise BackendError(
+                    f"fractional: wanted a device with rzz, got {name}, which has none"
+                ) from None
+            raise
+
+    return _patiently(name, open_, 30.0)
 
 
 def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
@@ -217,13 +284,17 @@ def cancel_job(job: str, ledger: Ledger | None = None) -> None:
 
 
 class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
-    """A device cut to its best line of n qubits.
+    """A device cut to its best lines of n qubits.
+
+    A circuit runs on the line that its ``metadata["placement"]`` names, the first where it names
+    none.
 
     Attributes:
         name: the device's name.
-        target: over exactly the qubits in use, as calibrated today.
+        places: physical qubits of each line.
+        targets: of each line, over exactly its qubits, as calibrated today.
+        readouts: of each line: (qubits, 2) of [p(1|0), p(0|1)] as calibrated.
         details: device, calibration, physical qubits, mode.
-        readout: (qubits, 2) of [p(1|0), p(0|1)] as calibrated.
     """
 
     def __init__(
@@ -232,7 +303,9 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         device: Any,
         qubits: int,
         *,
-        place: Sequence[int] | None = None,
+        placements: int = 1,
+        places: Sequence[Sequence[int]] | None = None,
+        fractional: bool = False,
         mode: str = "auto",
         options: dict[str, Any] | None = None,
         ledger: Ledger | None = None,
@@ -241,6 +314,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         self._options = options or {}
         self.name = str(device.name)
         self._service, self._device = service, device
+        self._fractional = fractional
         self._mode_wanted, self._mode, self._mode_name = mode, None, mode
         self._patience = patience
         self._ledger = Ledger() if ledger is None else ledger
@@ -248,23 +322,44 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         properties = _patiently(self.name, device.properties, 30.0)
         target = device.target
         errors = assignment_errors(properties, target)
-        if place is None:
-            found = best_line(line_costs(target, errors, qubits), qubits)
-            if found is None:
-                raise BackendError(f"qubits: wanted a line of {qubits} on {self.name}, found none")
-            place = found.qubits
-        self.place = tuple(int(q) for q in place)
-        self.target = cut_target(target, self.place)
-        self.readout = errors[list(self.place)]
+        if places is None:
+            costs = line_costs(target, errors, qubits, fractional=fractional)
+            if fractional and qubits > 1 and not costs.edge:
+                raise BackendError(
+                    f"fractional: wanted a device with rzz, got {self.name}, where no edge has one "
+                    "that is calibrated"
+                )
+            places = [line.qubits for line in places_on(costs, self.name, qubits, placements)]
+        self.places = _checked_places(places, placements, qubits, target.num_qubits)
+        self._device_qubits = int(target.num_qubits)
+        self.targets: tuple[Target, ...] = tuple(cut_target(target, line) for line in self.places)
+        self.readouts = tuple(errors[list(line)] for line in self.places)
         self._calibration = properties.last_update_date.isoformat()
         self.details: dict[str, Detail] = {
             "backend": self.name,
             "device": self.name,
             "calibration": self._calibration,
-            "physical_qubits": list(self.place),
+            "physical_qubits": list(self.places[0]),
             "layout": "line",
             "mode": mode,
         }
+        if len(self.places) > 1:
+            self.details["placements"] = [list(line) for line in self.places]
+
+    @property
+    def placements(self) -> int:
+        """Number of lines."""
+        return len(self.places)
+
+    @property
+    def target(self) -> Target:
+        """Of the first line."""
+        return self.targets[0]
+
+    @property
+    def readout(self) -> NDArray[np.float64]:
+        """Of the first line."""
+        return self.readouts[0]
 
     def begin(self, run: str, directory: str) -> None:
         """Say whose jobs follow: the run's id and its folder, for the ledger and the tags."""
@@ -281,14 +376,24 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         Raises:
             BackendError: for what the target cannot run.
         """
-        illegal = first_illegal(circuit, self.target)
+        placement = placement_of(circuit, self.placements)
+        line = self.places[placement]
+        if circuit.num_qubits > len(line):
+            raise BackendError(
+                f"circuit {circuit.name}: wanted at most {len(line)} qubits on {self.name}, "
+                f"got {circuit.num_qubits}"
+            )
+        illegal = first_illegal(circuit, self.targets[placement])
         if illegal is not None:
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
-        whole = QuantumCircuit(self._device.target.num_qubits, name=circuit.name)
+        whole = QuantumCircuit(self._device_qubits, name=circuit.name)
         for register in circuit.cregs:
             whole.add_register(register)
         whole.compose(
-            circuit, qubits=list(self.place), clbits=list(range(circuit.num_clbits)), inplace=True
+            circuit,
+            qubits=list(line[: circuit.num_qubits]),
+            clbits=list(range(circuit.num_clbits)),
+            inplace=True,
         )
         whole.metadata = dict(circuit.metadata or {})
         return whole
@@ -297,7 +402,8 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         """Send all pubs as one job, or find the job if it was sent before.
 
         Raises:
-            BackendError: for what the target cannot run, and for a bad number of shots.
+            BackendError: for what the target cannot run, a ``step`` or ``stream`` that is no
+                integer >= 0, a ``placement`` that there is not, and a bad number of shots.
             DeviceFault: if the service does not take the job.
         """
         wanted = 4096 if shots is None else shots
@@ -308,7 +414,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
             if pub.circuit.parameters:
                 raise BackendError(f"circuit {pub.circuit.name}: wanted numbers for all angles")
             circuits.append(self.placed(pub.circuit))
-        step = int((circuits[0].metadata or {}).get("step", 0)) if circuits else 0
+        step = metadata_number(circuits[0], "step") if circuits else 0
         content = circuits_hash(circuits, int(wanted))
         record = JobRecord(
             tag=f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}",
@@ -335,36 +441,41 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
 
     def _find(self, record: JobRecord) -> Any | None:
         """The job of this tag, if the service has it and it has not failed."""
-        jobs = _patiently(
-            self.name,
-            lambda: (
+
+        def look() -> Any | None:
+            jobs = (
                 [self._service.job(record.job)]
                 if record.job
                 else self._service.jobs(job_tags=[record.tag], limit=20)
-            ),
-            self._patience,
-        )
-        for job in jobs:
-            status = str(_patiently(self.name, job.status, self._patience))
-            if status not in ("ERROR", "CANCELLED"):
-                self._ledger.update(record.tag, "submitted", job=job.job_id())
-                return job
-        return None
+            )
+            return next((j for j in jobs if j.status() not in ("ERROR", "CANCELLED")), None)
+
+        job = self.ask(self.name, look)
+        if job is not None:
+            self._ledger.update(record.tag, "submitted", job=job.job_id())
+        return job
 
     def _send(self, record: JobRecord, circuits: list[QuantumCircuit]) -> Any:
         faults = _client_errors()
         ends, pause = time.monotonic() + self._patience, 0.5
+        renewed = False
         while True:
             try:
                 sampler = self._primitive()
                 sampler.options.environment.job_tags = [record.tag]
                 job = sampler.run(circuits, shots=record.shots)
             except faults as error:
+                renew = _refused(error) and not renewed
+                if renew:
+                    self._renew()
+                    renewed = True
                 # the answer may have been lost on the way back, not the job on the way there
                 found = self._find(record)
                 if found is not None:
                     return found
-                if self._mode is not None:
+                if renew:
+                    continue
+                if self._mode is not None and not _refused(error):
                     self._mode = None  # a session that has closed: open another one
                 elif time.monotonic() + pause > ends or not _transient(error):
                     raise DeviceFault(
@@ -395,7 +506,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
                 try:
                     self._mode = kind(backend=self._device)
                 except _client_errors() as error:
-                    if self._mode_wanted != "auto":
+                    if self._mode_wanted != "auto" or _refused(error):
                         raise
                     self._mode_name = f"job ({_one_line(error)})"
                 else:
@@ -405,15 +516,70 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
             self._mode_name = "job"
         return Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
 
+    def ask(self, what: str, call: Callable[[], T], patience: float | None = None) -> T:
+        """Call the service as :func:`_patiently`; a refused token is replaced, once a call.
+
+        Raises:
+            DeviceFault: when patience is at its end, at once for what will not pass, and where the
+                fresh token is refused too.
+        """
+        patience = self._patience if patience is None else patience
+        try:
+            return _patiently(what, call, patience)
+        except DeviceFault as error:
+            if not _refused(error.__cause__):
+                raise
+        self._renew()
+        return _patiently(what, call, patience)
+
+    def _renew(self) -> None:
+        """Open service, device and session anew; lines, targets and jobs stay what they are."""
+        try:
+            self._service = open_service()
+            self._device = _open_device(self._service, self.name, self._fractional)
+        except (BackendError, DeviceFault) as error:
+            raise DeviceFault(
+                f"{self.name}: token refused, and no fresh one: {_one_line(error)}"
+            ) from error
+        if self._mode is None:
+            return
+        mode, self._mode = self._mode, None
+        # it is paid for as long as it is open
+        with suppress(*_client_errors()):
+            self._mode = type(mode).from_id(
+                mode.session_id, self._service, use_fractional_gates=self._fractional
+            )
+
     def close(self) -> None:
         """Close the session or batch, if one is open; its jobs go on."""
-        if self._mode is not None:
-            try:
-                self._mode.close()
-            except _client_errors():
-                return  # it closes by itself in time, and nothing of ours depends on it
-            finally:
-                self._mode = None
+        # where this fails, it closes by itself in time, and nothing of ours depends on it
+        with suppress(DeviceFault):
+            self.ask(self.name, lambda: self._mode.close() if self._mode is not None else None, 0.0)
+        self._mode = None
+
+
+def _checked_places(
+    places: Sequence[Sequence[int]], placements: int, qubits: int, size: int
+) -> tuple[tuple[int, ...], ...]:
+    """The lines of a run as numbers.
+
+    Raises:
+        BackendError: for another number of lines or qubits, a qubit twice, or one that there is
+            not.
+    """
+    lines = tuple(tuple(int(qubit) for qubit in line) for line in places)
+    used = [qubit for line in lines for qubit in line]
+    if (
+        len(lines) != placements
+        or any(len(line) != qubits for line in lines)
+        or len(set(used)) != len(used)
+        or not all(0 <= qubit < size for qubit in used)
+    ):
+        raise BackendError(
+            f"places: wanted {placements} lines of {qubits} different qubits below {size}, "
+            f"got {[list(line) for line in lines]}"
+        )
+    return lines
 
 
 class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
@@ -422,6 +588,18 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
     def __init__(self, sampler: IBMSampler, record: JobRecord, job: Any) -> None:
         super().__init__(job.job_id())
         self._sampler, self._record, self._job = sampler, record, job
+        self._service = sampler._service
+
+    def _ask(self, call: Callable[[Any], T]) -> T:
+        """Ask the client's job, which is looked up again once the service was opened anew."""
+
+        def asked() -> T:
+            if self._service is not self._sampler._service:
+                self._job = self._sampler._service.job(self.job_id())
+                self._service = self._sampler._service
+            return call(self._job)
+
+        return self._sampler.ask(f"{self._sampler.name}: job {self.job_id()}", asked)
 
     def result(self) -> PrimitiveResult:
         """Wait for the job and return its result.
@@ -429,26 +607,22 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
         Raises:
             DeviceFault: if it failed or was cancelled, or the service stopped answering.
         """
-        patience, ledger = self._sampler._patience, self._sampler._ledger
-        where = f"{self._sampler.name}: job {self.job_id()}"
-        while (status := str(_patiently(where, self._job.status, patience))) not in (
-            "DONE",
-            "ERROR",
-            "CANCELLED",
-        ):
+        ledger = self._sampler._ledger
+        while (status := self.status()) not in ("DONE", "ERROR", "CANCELLED"):
             time.sleep(0.2)
         if status != "DONE":
             ledger.update(self._record.tag, {"ERROR": "failed"}.get(status, "cancelled"))
-            reason = _patiently(where, self._job.error_message, patience)
+            reason = self._ask(lambda job: job.error_message())
+            where = f"{self._sampler.name}: job {self.job_id()}"
             raise DeviceFault(f"{where} {status.lower()}: {_one_line(Exception(reason or ''))}")
-        result = _patiently(where, self._job.result, patience)
-        usage = _patiently(where, self._job.usage, patience)
+        result: PrimitiveResult = self._ask(lambda job: job.result())
+        usage = self._ask(lambda job: job.usage())
         ledger.update(self._record.tag, "done", usage=float(usage or 0.0))
         return result
 
     def status(self) -> str:
         """The service's word for the job's state."""
-        return str(_patiently(self._sampler.name, self._job.status, self._sampler._patience))
+        return str(self._ask(lambda job: job.status()))
 
     def done(self) -> bool:
         """Whether it ended well."""
@@ -467,6 +641,10 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
         return self.status() in ("DONE", "CANCELLED", "ERROR")
 
     def cancel(self) -> None:
-        """Cancel it."""
-        self._job.cancel()
+        """Cancel it.
+
+        Raises:
+            DeviceFault: if the service does not cancel it (it may have ended), or does not answer.
+        """
+        self._ask(lambda job: job.cancel())
         self._sampler._ledger.update(self._record.tag, "cancelled")

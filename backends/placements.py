@@ -1,4 +1,4 @@
-"""Several good lines of one device, to average over.
+"""Several good lines of one device, to average over, and a sampler that has them all.
 
 Where the model does not tell its qubits apart, any line of a device may carry it, forwards or
 backwards, and what differs between lines is noise: the scatter between them shows how much of an
@@ -10,15 +10,33 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from qbrain.backends.aer import NoisyAerSampler
+from qiskit import QuantumCircuit
+
 from qbrain.backends.errors import BackendError
+from qbrain.backends.ideal import check_qubits
 from qbrain.backends.line import Costs, Place, best_line
-from qbrain.backends.snapshot import cut_to, line_costs, load
+from qbrain.backends.sampling import Outcomes, Shots, TargetSampler, placement_of
+from qbrain.backends.snapshot import Cut, cut_to, line_costs, load
 
-__all__ = ["best_lines", "cut_to", "disjoint_lines", "lines_of", "mirrored", "open_on"]
+if TYPE_CHECKING:
+    from qbrain.backends.aer import NoisyAerSampler
+
+__all__ = [
+    "PlacedSampler",
+    "best_lines",
+    "cut_to",
+    "cuts",
+    "disjoint_lines",
+    "lines_of",
+    "mirrored",
+    "open_on",
+    "places_on",
+]
 
 
 def disjoint_lines(costs: Costs, length: int, count: int) -> list[Place]:
@@ -79,6 +97,90 @@ def best_lines(costs: Costs, length: int, count: int) -> list[Place]:
     return found
 
 
+def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Place]:
+    """The places of a run: so many lines of a device that share no qubit, cheapest first.
+
+    Raises:
+        BackendError: if the device has no line of so many qubits, or not so many lines.
+    """
+    lines = disjoint_lines(costs, qubits, placements)
+    if not lines:
+        raise BackendError(
+            f"qubits: wanted a line of {qubits} on {name}, got none: {len(costs.node)} qubits and "
+            f"{len(costs.edge)} edges are calibrated"
+        )
+    if len(lines) < placements:
+        raise BackendError(
+            f"placements: wanted {placements} lines of {qubits} qubits that share none on {name}, "
+            f"got {len(lines)}"
+        )
+    return lines
+
+
+@lru_cache(maxsize=16)
+def cuts(name: str, qubits: int, placements: int, fractional: bool = False) -> tuple[Cut, ...]:
+    """A snapshot cut to the places of a run; the first is what :func:`snapshot.cut` gives.
+
+    Raises:
+        BackendError: for an unknown snapshot, and as :func:`places_on`.
+    """
+    check_qubits(qubits)
+    device = load(name)
+    costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
+    places = places_on(costs, name, qubits, placements)
+    return tuple(cut_to(name, place, fractional=fractional) for place in places)
+
+
+class PlacedSampler(TargetSampler):
+    """One noisy sampler a place, as one: a circuit runs on the place that its metadata names.
+
+    ``target``, ``readout`` and ``details`` are those of the first place; ``details`` also lists
+    the qubits of all places.
+
+    Args:
+        samplers: of each place, over the same number of qubits, all of one seed.
+        places: the places.
+
+    Raises:
+        BackendError: for none, or another number of places than of samplers.
+    """
+
+    def __init__(self, samplers: Sequence[NoisyAerSampler], places: Sequence[Place]) -> None:
+        if not samplers or len(places) != len(samplers):
+            raise BackendError(
+                f"placements: wanted a sampler a place, got {len(samplers)} and {len(places)}"
+            )
+        first = samplers[0]
+        super().__init__(
+            first.name,
+            first.target,
+            seed=first.seed,
+            details=first.details,
+            readout=first.readout,
+            default_shots=first.default_shots,
+        )
+        self._samplers = tuple(samplers)
+        self.targets = tuple(sampler.target for sampler in samplers)
+        self.readouts = tuple(sampler.readout for sampler in samplers)
+        self.details["placements"] = [list(place.qubits) for place in places]
+
+    def _check(self, circuit: QuantumCircuit) -> None:
+        self._samplers[placement_of(circuit, self.placements)]._check(circuit)
+
+    def _sample(self, requests: Sequence[Shots]) -> list[Outcomes]:
+        found: dict[int, Outcomes] = {}
+        for place, sampler in enumerate(self._samplers):
+            mine = [
+                index
+                for index, request in enumerate(requests)
+                if placement_of(request.circuit, self.placements) == place
+            ]
+            if mine:
+                outcomes = sampler._sample([requests[index] for index in mine])
+                found.update(zip(mine, outcomes, strict=True))
+        return [found[index] for index in range(len(requests))]
+
+
 def lines_of(name: str, length: int, count: int, *, disjoint: bool = True) -> list[Place]:
     """The ``count`` best lines of a snapshot, by the costs of its calibration.
 
@@ -110,6 +212,8 @@ def open_on(name: str, place: Place, *, seed: int | None = None) -> NoisyAerSamp
     Raises:
         BackendError: as :func:`cut_to`, and for a bad seed.
     """
+    from qbrain.backends.aer import NoisyAerSampler
+
     return NoisyAerSampler.of_cut(name, cut_to(name, place), seed=seed)
 
 

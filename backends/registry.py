@@ -63,20 +63,26 @@ def open_sampler(
     seed: int | None = None,
     shots_hint: int | None = None,
     fractional: bool = False,
+    placements: int = 1,
 ) -> TargetSampler:
     """A sampler over ``qubits`` qubits: ``statevector``, ``aer``, or ``fake_<device>``.
 
     ``shots_hint`` only makes ``details["method"]`` of a noisy sampler say what that many shots
     will be run with. ``fractional`` gives a snapshot an ``rzz`` gate at angles in [0, π/2].
+    ``placements`` is the number of disjoint lines of a snapshot that circuits can be put on.
 
     Raises:
         BackendError: for an unknown name (near ones are listed), for more qubits than the device
-            has, for a bad seed, and for ``fractional`` on an ideal simulator, which has no use
-            for it.
+            has, for a bad seed, for more placements than it has lines, and for ``fractional`` or
+            placements on an ideal simulator, which has no use for them.
     """
+    if isinstance(placements, bool) or not isinstance(placements, int) or placements < 1:
+        raise BackendError(f"placements: wanted an integer >= 1, got {placements!r}")
     if name in SIMULATORS:
         if fractional:
             raise BackendError(f"fractional: wanted a device snapshot, got {name}")
+        if placements > 1:
+            raise BackendError(f"placements: wanted 1 on {name}, got {placements}")
         if name == "aer":
             from qbrain.backends.aer import AerSampler
 
@@ -90,10 +96,19 @@ def open_sampler(
         hint = ", ".join(near) if near else "statevector, aer or fake_<device>"
         raise BackendError(f"backend: wanted a known name ({hint}), got {name!r}")
     from qbrain.backends.aer import NoisyAerSampler
+    from qbrain.backends.placements import PlacedSampler, cuts
     from qbrain.backends.snapshot import cut
 
-    sampler = NoisyAerSampler.of_cut(name, cut(name, qubits, fractional), seed=seed)
-    sampler.details["method"] = sampler.method_for(qubits, shots_hint or sampler.default_shots)
+    parts = (
+        (cut(name, qubits, fractional),)
+        if placements == 1
+        else cuts(name, qubits, placements, fractional)
+    )
+    each = [NoisyAerSampler.of_cut(name, part, seed=seed) for part in parts]
+    sampler = each[0] if placements == 1 else PlacedSampler(each, [part.place for part in parts])
+    sampler.details["method"] = NoisyAerSampler.method_for(
+        qubits, shots_hint or sampler.default_shots
+    )
     return sampler
 
 

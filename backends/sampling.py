@@ -2,7 +2,12 @@
 
 A sampler is a Qiskit :class:`~qiskit.primitives.BaseSamplerV2` that also carries a ``target``
 over exactly the qubits in use, ``details`` (what stands behind it, for the record of a run) and
-``readout`` (assignment errors of each qubit, where it has any).
+``readout`` (assignment errors of each qubit, where it has any). A device may be used in several
+places at once; ``targets`` and ``readouts`` then have one entry a place.
+
+A circuit says with its metadata where it belongs: ``step`` (of the run), ``stream`` (of shots
+within the step, such as those of a calibration) and ``placement`` (the place it runs on). Shots
+are independent wherever any of the three differs.
 """
 
 from __future__ import annotations
@@ -23,9 +28,9 @@ from qiskit.transpiler import Target
 
 from qbrain.backends.errors import BackendError
 
-__all__ = ["Detail", "Shots", "TargetSampler", "pub_seed"]
+__all__ = ["Detail", "Shots", "TargetSampler", "metadata_number", "placement_of", "pub_seed"]
 
-Detail = str | int | float | list[int] | list[float]
+Detail = str | int | float | list[int] | list[float] | list[list[int]]
 Outcomes = NDArray[np.bool_]
 
 DEFAULT_SHOTS = 1024
@@ -40,15 +45,47 @@ class Shots:
     seed: int
 
 
-def pub_seed(entropy: int, key: int, index: int = 0) -> int:
+def pub_seed(entropy: int, key: int, index: int = 0, *, stream: int = 0, placement: int = 0) -> int:
     """Seed (31 bits) of one parameter point of a pub.
 
     ``key`` is the circuit's ``metadata["step"]`` or else the pub's place in the job, ``index``
-    the flat index of the parameter point. It depends on nothing else, so that an interrupted run
-    that goes on gets the shots it would have got, and steps are independent of each other.
+    the flat index of the parameter point, ``stream`` and ``placement`` as in the metadata. It
+    depends on nothing else, so that an interrupted run that goes on gets the shots it would have
+    got, and steps are independent of each other.
     """
-    state = np.random.SeedSequence(entropy, spawn_key=(key, index)).generate_state(1, np.uint32)
+    spawn_key: tuple[int, ...] = (key, index)
+    if placement:
+        spawn_key += (stream, placement)
+    elif stream:
+        spawn_key += (stream,)
+    state = np.random.SeedSequence(entropy, spawn_key=spawn_key).generate_state(1, np.uint32)
     return int(state[0] >> 1)
+
+
+def metadata_number(circuit: QuantumCircuit, name: str, default: int = 0) -> int:
+    """A whole number >= 0 from a circuit's metadata, ``default`` where it says nothing.
+
+    Raises:
+        BackendError: for anything else.
+    """
+    value = (circuit.metadata or {}).get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+        raise BackendError(f"metadata[{name!r}]: wanted an integer >= 0, got {value!r}")
+    return int(value)
+
+
+def placement_of(circuit: QuantumCircuit, placements: int) -> int:
+    """The place that a circuit is for, 0 where it does not say.
+
+    Raises:
+        BackendError: for a place that a sampler of ``placements`` places does not have.
+    """
+    placement = metadata_number(circuit, "placement")
+    if placement >= placements:
+        raise BackendError(
+            f"metadata['placement']: wanted an integer below {placements}, got {placement}"
+        )
+    return placement
 
 
 class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
@@ -59,6 +96,8 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         target: over exactly the qubits in use.
         details: backend name, device, calibration, physical qubits, method, noise.
         readout: array (qubits, 2) of [p(1|0), p(0|1)], or None where reading is perfect.
+        targets: ``target`` of each place.
+        readouts: ``readout`` of each place.
         seed: of every result, or None for fresh randomness at each ``run``.
     """
 
@@ -81,6 +120,8 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         self.seed = None if seed is None else int(seed)
         self.details: dict[str, Detail] = {"backend": name, **(details or {})}
         self.readout = readout
+        self.targets: tuple[Target, ...] = (target,)
+        self.readouts: tuple[NDArray[np.float64] | None, ...] = (readout,)
         self.default_shots = default_shots
 
     @property
@@ -88,12 +129,18 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         """Number of qubits in use."""
         return int(self.target.num_qubits)
 
+    @property
+    def placements(self) -> int:
+        """Number of places that circuits can be put on."""
+        return len(self.targets)
+
     def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> PrimitiveJob:
         """Sample every pub; the result is a ``PrimitiveResult`` of bit arrays a register.
 
         Raises:
             BackendError: for a circuit that does not fit the target, has no classical register,
-                or carries a ``step`` that is no integer >= 0; and for a bad number of shots.
+                carries a ``step`` or ``stream`` that is no integer >= 0, or a ``placement`` that
+                there is not; and for a bad number of shots.
         """
         wanted = self.default_shots if shots is None else shots
         if isinstance(wanted, bool) or not isinstance(wanted, int | np.integer) or wanted < 1:
@@ -102,10 +149,14 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         entropy = secrets.randbits(64) if self.seed is None else self.seed
         requests = []
         for place, pub in enumerate(coerced):
-            key = _key(pub.circuit, place)
+            # without a step, the place in the job tells circuits apart
+            key = metadata_number(pub.circuit, "step", place)
+            stream = metadata_number(pub.circuit, "stream")
+            placement = placement_of(pub.circuit, self.placements)
             for index, circuit in enumerate(_bound(pub)):
                 self._check(circuit)
-                requests.append(Shots(circuit, pub.shots, pub_seed(entropy, key, index)))
+                seed = pub_seed(entropy, key, index, stream=stream, placement=placement)
+                requests.append(Shots(circuit, pub.shots, seed))
         job = PrimitiveJob(self._run_pubs, coerced, requests)
         job._submit()
         return job
@@ -132,14 +183,6 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
             points = [next(outcomes) for _ in range(max(1, int(np.prod(pub.shape))))]
             results.append(_pack(pub, np.stack(points)))
         return PrimitiveResult(results, metadata={"version": 2, "backend": self.name})
-
-
-def _key(circuit: QuantumCircuit, place: int) -> int:
-    """The step that a circuit says it belongs to, or else its place in the job."""
-    step = (circuit.metadata or {}).get("step", place)
-    if isinstance(step, bool) or not isinstance(step, int | np.integer) or step < 0:
-        raise BackendError(f"metadata['step']: wanted an integer >= 0, got {step!r}")
-    return int(step)
 
 
 def _bound(pub: SamplerPub) -> list[QuantumCircuit]:

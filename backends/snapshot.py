@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -34,7 +35,7 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
 from qbrain.backends.errors import BackendError
-from qbrain.backends.fractional import with_fractional_rzz
+from qbrain.backends.fractional import FRACTIONAL, bounds_of, with_fractional_rzz
 from qbrain.backends.ideal import check_qubits
 from qbrain.backends.line import Costs, Place, best_line, best_patch
 from qbrain.backends.sampling import Detail
@@ -185,21 +186,29 @@ def two_qubit_gates_of(target: Target) -> list[str]:
     )
 
 
-def line_costs(target: Target, readout: NDArray[np.float64], length: int) -> Costs:
+def line_costs(
+    target: Target, readout: NDArray[np.float64], length: int, *, fractional: bool = False
+) -> Costs:
     """What each qubit and edge costs a line of ``length`` qubits (see the module's head).
 
-    Qubits and edges without complete calibration, or with an error of 1, are left out.
+    Qubits and edges without complete calibration, or with an error of 1, are left out. An edge
+    costs what the better of its two-qubit gates costs, ``rzz`` aside. A ``fractional`` circuit
+    may use any of them: on a device with ``rzz``, an edge then has to have them all, and costs
+    what the worst costs.
     """
     single = next((name for name in ("sx", "u2", "u3") if name in target.operation_names), None)
     turns, blocks, idles = {}, {}, {}
-    edges: dict[tuple[int, int], float] = {}
+    gates: dict[tuple[int, int], dict[str, float]] = {}
     durations: list[float] = []
-    for name in two_qubit_gates_of(target):
+    names = [name for name in two_qubit_gates_of(target) if fractional or name != "rzz"]
+    every = "rzz" in names
+    for name in names:
         for place, properties in target[name].items():
             cost = _gate_cost(target, place, properties)
             edge = (min(place), max(place))
             if math.isfinite(cost):
-                edges[edge] = min(cost, edges.get(edge, math.inf))
+                known = gates.setdefault(edge, {})
+                known[name] = min(cost, known.get(name, math.inf))
                 durations.append(properties.duration or 0.0)
     nodes = {}
     round_time = GATES_A_BLOCK * float(np.median(durations)) if durations else 0.0
@@ -211,8 +220,9 @@ def line_costs(target: Target, readout: NDArray[np.float64], length: int) -> Cos
         idle = _cost(relaxation_infidelity(target, (qubit,), round_time))
         if math.isfinite(turn + reading + idle):
             turns[qubit], nodes[qubit], idles[qubit] = turn, reading, idle * length / 2
-    for (a, b), cost in edges.items():
-        if a in nodes and b in nodes:
+    for (a, b), known in gates.items():
+        if a in nodes and b in nodes and (not every or len(known) == len(names)):
+            cost = (max if every else min)(known.values())
             blocks[a, b] = length / 2 * GATES_A_BLOCK * (cost + turns[a] + turns[b])
     if length == 1:
         return Costs({qubit: reading + turns[qubit] for qubit, reading in nodes.items()}, {})
@@ -236,8 +246,8 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
     """Cut a snapshot to its best line of ``qubits`` qubits; built once and kept.
 
     Where the device has no such line (a T of five qubits has none of five), the best connected
-    patch is taken. ``fractional`` adds an ``rzz`` gate (see
-    :func:`qbrain.backends.fractional.with_fractional_rzz`).
+    patch is taken. ``fractional`` keeps a snapshot's own fractional gates, and adds an ``rzz``
+    where it has none (see :func:`qbrain.backends.fractional.with_fractional_rzz`).
 
     Raises:
         BackendError: if there is no such snapshot, or not so many connected qubits with working
@@ -249,7 +259,7 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
         raise BackendError(
             f"qubits: wanted at most {device.target.num_qubits} on {name}, got {qubits}"
         )
-    costs = line_costs(device.target, device.readout, qubits)
+    costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
     line = best_line(costs, qubits)
     place = line or best_patch(costs, qubits)
     if place is None:
@@ -273,7 +283,7 @@ def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "
         raise BackendError(
             f"place: wanted different qubits below {len(known)} of {name}, got {list(qubits)}"
         )
-    target = cut_target(device.target, qubits)
+    target = cut_target(device.target, qubits, without=() if fractional else FRACTIONAL)
     if fractional:
         target = with_fractional_rzz(target)
     readout = device.readout[list(qubits)]
@@ -293,11 +303,17 @@ def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "
     return Cut(target, channels, mixtures, readout, place, details)
 
 
-def cut_target(target: Target, qubits: tuple[int, ...]) -> Target:
+def cut_target(target: Target, qubits: tuple[int, ...], *, without: Collection[str] = ()) -> Target:
     """The target restricted to ``qubits``, renumbered 0…n−1 in their order.
 
-    Durations, errors, T1, T2, directions of edges and timing constraints are kept. Control flow
-    and instructions that have no definition (such as second kinds of measurement) are left out.
+    Durations, errors, T1, T2, directions of edges, angle bounds and timing constraints are kept.
+    Left out are the gates named in ``without``, two-qubit gates with an error of 1 and fractional
+    gates of unknown error, where they have it; control flow; and instructions that have no
+    definition (such as second kinds of measurement).
+
+    Raises:
+        BackendError: for angle bounds that cannot be kept (see
+            :func:`qbrain.backends.fractional.bounds_of`).
     """
     number = {qubit: index for index, qubit in enumerate(qubits)}
     known = {*get_standard_gate_name_mapping(), "measure", "reset", "delay"}
@@ -311,19 +327,33 @@ def cut_target(target: Target, qubits: tuple[int, ...]) -> Target:
         acquire_alignment=target.acquire_alignment,
         qubit_properties=[times[qubit] for qubit in qubits] if times else None,
     )
-    for name in sorted(set(target.operation_names) & known):
+    for name in sorted((set(target.operation_names) & known) - set(without)):
         kept = {
             tuple(number[qubit] for qubit in place): properties
             for place, properties in target[name].items()
-            if place is not None and all(qubit in number for qubit in place)
+            if place is not None
+            and all(qubit in number for qubit in place)
+            and _usable(name, place, properties)
         }
         if kept:
-            part.add_instruction(target.operation_from_name(name), kept, name=name)
+            part.add_instruction(
+                target.operation_from_name(name),
+                kept,
+                name=name,
+                angle_bounds=bounds_of(target, name),
+            )
     if "delay" not in part.operation_names:
         part.add_instruction(
             Delay(Parameter("t")), {(index,): None for index in range(len(qubits))}
         )
     return part
+
+
+def _usable(name: str, place: tuple[int, ...], properties: Any) -> bool:
+    error = getattr(properties, "error", None)
+    if error is None:
+        return name not in FRACTIONAL
+    return len(place) == 1 or bool(error < 1)
 
 
 class _Device:

@@ -9,11 +9,20 @@ functionals of the counts, E = Σ c_x w_x / Σ c_x v_x over outcomes x:
 - readout correction: w → (A⁻¹)ᵀ w, v → (A⁻¹)ᵀ v with A the tensor product of the measured 2×2
   confusion matrices [[1-a, b], [a, 1-b]], a = p(1|0), b = p(0|1).
 
+Where ones are counted nothing of size 2^N is needed for the latter. With a column (α, β) of the
+inverse of bit j's matrix, chosen by the bit x_j, α + β = 1, and u = α - β,
+
+    v = ½ [1 + σ Π u_j],    w = ½ [Σ β_j - σ Π u_j Σ β_j/u_j] / N,    σ = (-1)^parity
+
+(v = 1, w = Σ β_j / N without a parity), and outcome x counts for n ones as much as z^n has weight
+in Π (α_j + β_j z). |u| ≥ 1, so that one may divide by it.
+
 Standard error by the delta method: Var E = Σ c_x (w_x - E v_x)² / (Σ c_x v_x)².
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,10 +32,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from qbrain.classical_feedback.synapse import FeedbackError, Synapse, SynapticState
 
-__all__ = ["Band", "Estimate", "EstimateError", "ExcitationEstimator", "confidence_band"]
+__all__ = [
+    "Band",
+    "Estimate",
+    "EstimateError",
+    "ExcitationEstimator",
+    "confidence_band",
+    "mixed_populations",
+]
 
 Array = NDArray[np.float64]
-_DENSE_QUBITS = 14  # readout inversion holds a vector of 2^qubits
+_DENSE_QUBITS = 14  # readout inversion by a table holds a vector of 2^qubits
+_LARGEST_LOG = 650.0  # floats reach e^709
+_BLOCK = 1 << 21  # numbers held at once
 
 
 class EstimateError(RuntimeError):
@@ -76,23 +94,31 @@ class ExcitationEstimator:
             raise FeedbackError(f"parity: wanted 0, 1 or None, got {parity!r}")
         self.neurons, self.parity = neurons, parity
         self._table = None if table is None else np.asarray(table, dtype=np.int64)
-        self._inverse: list[Array] | None = None
+        if self._table is not None and self._table.max(initial=-1) > neurons:
+            raise FeedbackError(
+                f"table: wanted numbers of at most {neurons}, got {self._table.max()}"
+            )
+        self._inverse: Array | None = None
         if readout is not None:
             self._inverse = self._inverses(np.asarray(readout, dtype=float))
 
-    def _inverses(self, readout: Array) -> list[Array]:
+    def _inverses(self, readout: Array) -> Array:
+        """Inverse confusion matrices, shape (q, 2, 2), indices true and seen."""
         qubits = self.neurons if self._table is None else int(self._table.size - 1).bit_length()
         if readout.shape != (qubits, 2):
             raise FeedbackError(f"readout: wanted shape ({qubits}, 2), got {readout.shape}")
-        if qubits > _DENSE_QUBITS:
+        if self._table is not None and qubits > _DENSE_QUBITS:
             raise FeedbackError(
                 f"readout: wanted at most {_DENSE_QUBITS} measured qubits, got {qubits}"
             )
         if not np.all((readout >= 0) & (readout.sum(axis=1, keepdims=True) < 1)):
             raise FeedbackError("readout: wanted p(1|0) + p(0|1) < 1 on every qubit")
-        if self._table is None:
-            self._table = np.array([x.bit_count() for x in range(2**qubits)])
-        return [np.linalg.inv([[1 - a, b], [a, 1 - b]]) for a, b in readout]
+        matrices = np.linalg.inv([[[1 - a, b], [a, 1 - b]] for a, b in readout])
+        # the largest weight that an outcome can have is the product of these
+        largest = np.abs(matrices).sum(axis=1).max(axis=1)
+        if np.log(largest).sum() > _LARGEST_LOG:
+            raise FeedbackError("readout: wanted errors that can be undone in floating point")
+        return np.asarray(matrices)
 
     def excitations(self, outcomes: Sequence[int]) -> NDArray[np.int64]:
         """Excitation number of each outcome, -1 where it stands for no state."""
@@ -111,16 +137,48 @@ class ExcitationEstimator:
             keep &= numbers % 2 == self.parity
         return keep.astype(float)
 
-    def _along_bits(self, vector: Array, transpose: bool) -> Array:
+    def _along_bits(self, inverse: Array, vector: Array, transpose: bool) -> Array:
         """Apply the tensor product of inverse confusion matrices (or its transpose)."""
-        assert self._inverse is not None
-        qubits = len(self._inverse)
+        qubits = len(inverse)
         tensor: NDArray[Any] = vector.reshape((2,) * qubits)
-        for bit, inverse in enumerate(self._inverse):
-            matrix = inverse.T if transpose else inverse
+        for bit, one in enumerate(inverse):
+            matrix = one.T if transpose else one
             axis = qubits - 1 - bit  # the last axis is bit 0
             tensor = np.moveaxis(np.tensordot(matrix, tensor, axes=(1, axis)), 0, axis)
         return np.asarray(tensor.reshape(-1))
+
+    def _corrected_by_table(
+        self, inverse: Array, table: NDArray[np.int64], outcomes: Sequence[int], c: Array
+    ) -> tuple[Array, Array, Array]:
+        """Corrected w and v of each outcome, and the populations that follow from the counts."""
+        keep = self._keep(table)
+        w = self._along_bits(inverse, keep * table / self.neurons, True)[outcomes]
+        v = self._along_bits(inverse, keep, True)[outcomes]
+        full = np.zeros(table.size)
+        full[outcomes] = c
+        corrected = self._along_bits(inverse, full, False) * keep
+        return w, v, self._histogram(table, corrected)
+
+    def _corrected_by_ones(
+        self, inverse: Array, outcomes: Sequence[int], c: Array
+    ) -> tuple[Array, Array, Array]:
+        """Do the same for outcomes counted by ones, from the factors of each bit."""
+        bits = _bits(outcomes, self.neurons)
+        w, v = np.empty(len(c)), np.ones(len(c))
+        weights = np.zeros(self.neurons + 1)
+        rows = max(1, _BLOCK // (self.neurons + 1))
+        for first in range(0, len(c), rows):
+            part = slice(first, first + rows)
+            alpha, beta = (inverse[range(self.neurons), true, bits[part]] for true in (0, 1))
+            w[part] = beta.sum(axis=1) / self.neurons
+            if self.parity is not None:
+                u = alpha - beta
+                product = (-1) ** self.parity * u.prod(axis=1)
+                v[part] = (1 + product) / 2
+                w[part] = (w[part] - product * (beta / u).sum(axis=1) / self.neurons) / 2
+            weights += c[part] @ _polynomials(alpha, beta)
+        numbers = np.arange(self.neurons + 1)
+        return w, v, self._histogram(numbers, weights * self._keep(numbers))
 
     def __call__(self, counts: Mapping[int, int]) -> Estimate:
         """Estimate E and the populations from outcome → shots.
@@ -142,15 +200,13 @@ class ExcitationEstimator:
             value, error = self._ratio(c, keep * numbers / self.neurons, keep)
             populations = self._histogram(numbers, c * keep)
         else:
-            assert self._table is not None
-            keep_all = self._keep(self._table)
-            w = self._along_bits(keep_all * self._table / self.neurons, True)[outcomes]
-            v = self._along_bits(keep_all, True)[outcomes]
+            if self._table is None:
+                w, v, populations = self._corrected_by_ones(self._inverse, outcomes, c)
+            else:
+                w, v, populations = self._corrected_by_table(
+                    self._inverse, self._table, outcomes, c
+                )
             value, error = self._ratio(c, w, v)
-            full = np.zeros(self._table.size)
-            full[outcomes] = c
-            corrected = self._along_bits(full, False) * keep_all
-            populations = self._histogram(self._table, corrected)
         return Estimate(value, error, raw, raw_error, kept, shots, populations, raw_populations)
 
     def _ratio(self, c: Array, w: Array, v: Array) -> tuple[float, float]:
@@ -170,6 +226,57 @@ class ExcitationEstimator:
         counts = np.bincount(numbers[good], weights[good], minlength=self.neurons + 1)
         total = counts.sum()
         return np.asarray(counts / total if total > 0 else counts)
+
+
+def _bits(outcomes: Sequence[int], qubits: int) -> NDArray[np.uint8]:
+    """Bits of each outcome, shape (outcomes, qubits), bit 0 first."""
+    size = (qubits + 7) // 8
+    packed = b"".join(int(x).to_bytes(size, "little") for x in outcomes)
+    rows = np.frombuffer(packed, dtype=np.uint8).reshape(len(outcomes), size)
+    return np.unpackbits(rows, axis=1, count=qubits, bitorder="little")
+
+
+def _polynomials(alpha: Array, beta: Array) -> Array:
+    """Coefficients of Π_j (alpha_j + beta_j z) row by row: (rows, N) twice to (rows, N+1)."""
+    rows, factors = alpha.shape
+    result = np.zeros((rows, factors + 1))
+    result[:, 0] = 1
+    for j in range(factors):
+        raised = beta[:, j, None] * result[:, : j + 1]
+        result[:, : j + 1] *= alpha[:, j, None]
+        result[:, 1 : j + 2] += raised
+    return result
+
+
+def mixed_populations(
+    neurons: int, *, table: ArrayLike | None = None, parity: int | None = None
+) -> Array:
+    """Histogram of excitation numbers of the maximally mixed state, shape (N+1,), sum 1.
+
+    C(N, n)/2^N for ones counted in N bits; with a table, every code that stands for a state is
+    as likely as every other. With a parity, the outcomes of that parity alone are counted.
+
+    Args:
+        neurons: N ≥ 1.
+        table: as in :class:`ExcitationEstimator`.
+        parity: as in :class:`ExcitationEstimator`.
+
+    Raises:
+        FeedbackError: arguments that do not fit together, or a table without a code to keep.
+    """
+    estimator = ExcitationEstimator(neurons, table=table, parity=parity)
+    numbers: NDArray[np.int64]
+    if table is None:
+        numbers = np.arange(neurons + 1)
+        # whole numbers: exact where floats would overflow, each parity is half of all
+        outcomes = 1 << (int(neurons) - (parity is not None))
+        shares = np.array([math.comb(neurons, n) / outcomes for n in range(neurons + 1)])
+        return np.asarray(shares * estimator._keep(numbers))
+    numbers = np.asarray(table, dtype=np.int64)
+    keep = estimator._keep(numbers)
+    if not keep.any():
+        raise FeedbackError(f"table: wanted a code of parity {parity}, got none")
+    return estimator._histogram(numbers, keep)
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,15 @@ E = TypeVar("E")
 
 @dataclass(frozen=True)
 class LoopStep(Generic[C, E]):
-    """One finished step: the control that led to ``time``, what was counted, what it means."""
+    """One finished step: the control that led to ``time``, what was counted, what it means.
+
+    ``counts``: outcome → shots of each of the step's circuits.
+    """
 
     index: int
     time: float
     control: C
-    counts: Mapping[int, int]
+    counts: tuple[Mapping[int, int], ...]
     estimate: E
 
 
@@ -46,19 +49,20 @@ def hybrid_loop(
     *,
     times: Sequence[float],
     start: C,
-    build: Callable[[int, Sequence[C]], QuantumCircuit],
+    build: Callable[[int, Sequence[C]], Sequence[QuantumCircuit]],
     sampler: BaseSamplerV2,
-    estimate: Callable[[Mapping[int, int]], E],
+    estimate: Callable[[Sequence[Mapping[int, int]]], E],
     law: Callable[[C, Sequence[E], float], C],
     shots: int,
     done: Sequence[LoopStep[C, E]] = (),
 ) -> Iterator[LoopStep[C, E]]:
     """Measure at each of ``times`` and let ``law`` choose the control of the next interval.
 
-    ``build(k, controls)`` returns the circuit whose measurement belongs to ``times[k]``;
-    ``controls[i]`` is the control at ``times[i]``, i = 0…k. Its metadata gets ``step`` = k, by
-    which the project's samplers draw their randomness: a loop taken up again after ``done``
-    gives the very counts of one that was never interrupted.
+    ``build(k, controls)`` returns the circuits whose measurement belongs to ``times[k]``, which
+    are run as one job; ``controls[i]`` is the control at ``times[i]``, i = 0…k. Their metadata
+    gets ``step`` = k and ``stream``, their place among the step's circuits, by which the
+    project's samplers draw their randomness: a loop taken up again after ``done`` gives the very
+    counts of one that was never interrupted. ``estimate`` is handed the counts of all of them.
 
     ``law(control, estimates, dt)`` gives the control after the interval ``dt`` that follows the
     last estimate. A step is yielded before the next one is built, so a consumer that stores it
@@ -70,9 +74,10 @@ def hybrid_loop(
         last = len(done) - 1
         controls.append(law(controls[-1], estimates, times[last + 1] - times[last]))
     for k in range(len(done), len(times)):
-        circuit = build(k, controls)
-        circuit.metadata = {**(circuit.metadata or {}), "step": k}
-        counts = counts_of(sampler.run([circuit], shots=shots).result()[0])
+        circuits = build(k, controls)
+        for stream, circuit in enumerate(circuits):
+            circuit.metadata = {**(circuit.metadata or {}), "step": k, "stream": stream}
+        counts = tuple(counts_of(pub) for pub in sampler.run(circuits, shots=shots).result())
         estimates.append(estimate(counts))
         yield LoopStep(k, times[k], controls[k], counts, estimates[k])
         if k + 1 < len(times):

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.interpolate import CubicSpline
 
 from qbrain.classical_feedback.synapse import FeedbackError, Synapse, SynapticState
 
-__all__ = ["OrbitBand", "fit_orbit", "grid_size", "integrate_orbit"]
+__all__ = ["OrbitBand", "fit_orbit", "grid_size", "integrate_between", "integrate_orbit"]
 
 Array = NDArray[np.float64]
 
@@ -90,16 +91,71 @@ def integrate_orbit(
     Replica b refits E_j + stderr_j ξ_jb and integrates anew, so the band holds what shot noise
     does to E(s), r, U and s together. ``times`` (time,) starts at 0.
     """
-    times, s, values, stderr = (np.asarray(x, dtype=float) for x in (times, s, values, stderr))
-    rng = np.random.default_rng(seed)
-    noisy = values[:, None] + stderr[:, None] * rng.standard_normal((values.size, replicas))
-    coefficients, length = fit_orbit(s, np.column_stack([values, noisy]), stderr, width)
-    # dense table, linear between its points: 120 points a period leave an error below 4e-4 of
-    # the fastest component, which carries little weight
+    noisy = _replicas(values, stderr, replicas, seed)
+    coefficients, length = fit_orbit(s, noisy, stderr, width)
+    points = _fine(length, width)
+    return _integrate(
+        synapse, start, times, length, _basis(points, length, width) @ coefficients, width
+    )
+
+
+def integrate_between(
+    synapse: Synapse,
+    start: SynapticState,
+    times: ArrayLike,
+    s: ArrayLike,
+    values: ArrayLike,
+    stderr: ArrayLike,
+    width: float,
+    *,
+    replicas: int = 200,
+    seed: int = 0,
+) -> OrbitBand:
+    """Closed loop on E(s) measured at phases near those that it will pass at ``times``.
+
+    As :func:`integrate_orbit`, but for few points at any rising phases, s_0 = 0: E(s) is the cubic
+    spline through them, and stays at the last value past the end. It needs no resolution of the
+    fastest oscillation, since it is asked near its points only.
+
+    Raises:
+        FeedbackError: for phases that do not rise.
+    """
+    phases = np.asarray(s, dtype=float)
+    if phases.size < 2 or not np.all(np.diff(phases) > 0):
+        raise FeedbackError("s: wanted at least two phases that rise")
+    length = float(phases[-1])
+    spline = CubicSpline(phases, _replicas(values, stderr, replicas, seed), axis=0)
+    # finer than the closest points, or the table would be off at the points themselves
+    points = _fine(length, max(width, 2 * math.pi / float(np.diff(phases).min())))
+    return _integrate(synapse, start, times, length, spline(points), width)
+
+
+def _replicas(values: ArrayLike, stderr: ArrayLike, replicas: int, seed: int) -> Array:
+    """The estimate itself and noisy ones, (grid, 1 + replicas)."""
+    values, stderr = np.asarray(values, dtype=float), np.asarray(stderr, dtype=float)
+    noise = np.random.default_rng(seed).standard_normal((values.size, replicas))
+    return np.column_stack([values, values[:, None] + stderr[:, None] * noise])
+
+
+def _fine(length: float, width: float) -> Array:
+    # linear between its points: 120 points a period leave an error below 4e-4 of the fastest
+    # component, which carries little weight
     fine = max(64, math.ceil(120 * length * width / (2 * math.pi)))
-    points: Array = np.linspace(0, length, fine + 1, dtype=np.float64)
-    table = _basis(points, length, width) @ coefficients
-    columns = np.arange(replicas + 1)
+    return np.linspace(0, length, fine + 1, dtype=np.float64)
+
+
+def _integrate(
+    synapse: Synapse,
+    start: SynapticState,
+    times: ArrayLike,
+    length: float,
+    table: Array,
+    width: float,
+) -> OrbitBand:
+    """Closed loops on E(s) tabulated evenly over [0, length], one a column of ``table``."""
+    times = np.asarray(times, dtype=float)
+    fine, count = table.shape[0] - 1, table.shape[1]
+    columns = np.arange(count)
 
     def energy(phase: Array) -> Array:
         x = np.clip(phase * (fine / length), 0, fine)
@@ -110,8 +166,8 @@ def integrate_orbit(
     r: Array
     u: Array
     phase: Array
-    r, u, phase = (np.full(replicas + 1, x) for x in (start.r, start.utilisation, start.phase))
-    out = [np.empty((times.size, replicas + 1)) for _ in range(4)]
+    r, u, phase = (np.full(count, x) for x in (start.r, start.utilisation, start.phase))
+    out = [np.empty((times.size, count)) for _ in range(4)]
     for k, time in enumerate(times):
         for array, value in zip(out, (energy(phase), r, u, phase), strict=True):
             array[k] = value

@@ -50,11 +50,17 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from qbrain.experiments.tables import cell, print_rows
+
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in result.items():
-        text = f"{value:.5g}" if isinstance(value, float) else str(value)
-        table.add_row(key.replace("_", " "), text)
+        if not isinstance(value, list):
+            table.add_row(key.replace("_", " "), cell(value))
     Console(soft_wrap=True).print(table)
+    rows = result.get("mitigations")
+    if rows:
+        print()
+        print_rows(rows, list(rows[0]))
 
 
 def _run_lmg(

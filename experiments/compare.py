@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qbrain.experiments.errors import RunDirectoryError
 from qbrain.experiments.run_directory import RunDirectory
+from qbrain.experiments.tables import print_rows
 
 __all__ = ["compare_runs", "hellinger_fidelity", "print_table"]
 
@@ -19,13 +20,16 @@ _MODEL = ("neurons", "gamma", "g0", "field", "tau_r", "tau_f", "release", "initi
 _SHOWN = (
     "backend",
     "neurons",
+    "qubits",
     "encoding",
     "evolution",
+    "two_qubit_gates",
     "estimate",
     "rmse_excitation",
     "max_error_excitation",
     "hellinger_fidelity",
     "kept_fraction",
+    "extra_shots",
     "rms_distance_to_first",
 )
 
@@ -52,60 +56,53 @@ def hellinger_fidelity(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
 
 
 def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row a run and estimate (raw, and mitigated where that differs).
+    """One row a run and estimate: raw, and by every mitigation that its circuits allow.
 
-    Errors are of E against the run's own exact result; ``rms_distance_to_first`` is the RMS
-    difference of E from the first run's, over the times both cover (None where the model is
-    another one).
+    Errors are of E against the run's own exact result; ``extra_shots`` are those beyond the raw
+    points; ``rms_distance_to_first`` is the RMS difference of E from the first run's own
+    estimate, over the times both cover (None where the model is another one).
     """
     loaded = [_load(path) for path in paths]
     first = loaded[0][1]
     rows = []
     for path, (result, data) in zip(paths, loaded, strict=True):
-        names = {"raw": ("raw_excitation", "raw_populations")}
-        if result["mitigation"] != "none":
-            names[result["mitigation"]] = ("excitation", "populations")
-        for label, (energy, populations) in names.items():
-            error = data[energy] - data.exact_excitation
-            end = min(float(data.time[-1]), float(first.time[-1]))
-            times = data.time.values[data.time.values <= end + 1e-9]
-            distance = None
-            if all(data.attrs[name] == first.attrs[name] for name in _MODEL):
-                other = np.interp(times, first.time.values, first.excitation.values)
-                here = data[energy].values[: times.size]
-                distance = float(np.sqrt(np.mean((here - other) ** 2)))
+        same = all(data.attrs[name] == first.attrs[name] for name in _MODEL)
+        for row in result["mitigations"] or [_only_row(result, data)]:
+            energy = data.excitation
+            if "mitigation" in data.coords:
+                energy = data.mitigated_excitation.sel(mitigation=row["mitigation"])
             rows.append(
                 {
                     "run": str(path),
                     **{k: result[k] for k in ("backend", "neurons", "encoding", "evolution")},
-                    "estimate": label,
-                    "rmse_excitation": float(np.sqrt(np.mean(error**2))),
-                    "max_error_excitation": float(np.max(np.abs(error))),
-                    "hellinger_fidelity": hellinger_fidelity(
-                        data[populations].values, data.exact_populations.values
-                    ),
-                    "kept_fraction": 1.0 if label == "raw" else result["kept_fraction"],
-                    "two_qubit_gates": result["two_qubit_gates"],
-                    "shots": result["shots"],
-                    "rms_distance_to_first": distance,
+                    **{k: result[k] for k in ("qubits", "two_qubit_gates", "shots")},
+                    "estimate": row["mitigation"],
+                    **{k: v for k, v in row.items() if k != "mitigation"},
+                    "rms_distance_to_first": _distance(data, energy, first) if same else None,
                 }
             )
     return rows
 
 
+def _only_row(result: dict[str, Any], data: xr.Dataset) -> dict[str, Any]:
+    """The row of a run without circuits."""
+    return {
+        "mitigation": "exact",
+        "extra_shots": 0,
+        **{k: result[k] for k in ("rmse_excitation", "max_error_excitation", "kept_fraction")},
+        "within_two_bars": None,
+        "hellinger_fidelity": result["population_fidelity"],
+    }
+
+
+def _distance(data: xr.Dataset, energy: xr.DataArray, first: xr.Dataset) -> float | None:
+    end = min(float(data.time[-1]), float(first.time[-1]))
+    times = data.time.values[data.time.values <= end + 1e-9]
+    other = np.interp(times, first.time.values, first.excitation.values)
+    distance = float(np.sqrt(np.mean((energy.values[: times.size] - other) ** 2)))
+    return None if np.isnan(distance) else distance
+
+
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The rows as a table on stdout."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for name in ("run", *_SHOWN):
-        # folding would tear numbers apart; a narrow terminal wraps whole lines instead
-        table.add_column(name.replace("_", " "), no_wrap=name != "run", overflow="fold")
-    for row in rows:
-        cells = [row["run"], *(row[name] for name in _SHOWN)]
-        texts = (
-            "–" if x is None else f"{x:.4f}" if isinstance(x, float) else str(x) for x in cells
-        )
-        table.add_row(*texts)
-    Console(width=max(200, Console().width)).print(table)
+    print_rows(rows, ("run", *_SHOWN), group=("run", *_SHOWN[: _SHOWN.index("estimate")]))

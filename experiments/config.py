@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from qbrain.experiments.chains import Chain, chain_of, label_of
 from qbrain.experiments.errors import ConfigError, NotApplicable
 
 __all__ = ["BaseConfig", "LMGConfig", "load_config"]
@@ -116,12 +118,22 @@ class LMGConfig(BaseConfig):
     evolution: Literal["replay", "incremental", "fast-forward", "orbit", "relax"] = Field(
         "replay", description="how a circuit reaches its time"
     )
-    trotter_order: Literal[1, 2, 4] = Field(2, description="order of the product formula")
+    feedback: Literal["auto", "live", "afterwards"] = Field(
+        "auto",
+        description="fast-forward: live sends a job a step, afterwards all points in one job at "
+        "predicted phases, feedback integrated from what came back; auto: afterwards on devices",
+    )
+    trotter_order: Literal[1, 2, 4] | None = Field(
+        None,
+        description="order of the product formula (default 2; on a swap network without field 1, "
+        "whose sweeps run to and fro)",
+    )
     trotter_steps: int | None = Field(
         None,
         ge=1,
-        description="Trotter steps a feedback step (fast-forward, orbit: a circuit); "
-        "default: the fewest that meet max-trotter-error",
+        description="Trotter steps a feedback step (fast-forward, orbit: a circuit); default: "
+        "under noise the number of least expected error by gates, shots and formula, else the "
+        "fewest that meet max-trotter-error",
     )
     max_trotter_error: float = Field(
         0.02, gt=0, description="largest Trotter error of E that may be dispatched"
@@ -132,8 +144,23 @@ class LMGConfig(BaseConfig):
     feedback_order: Literal[1, 2] = Field(
         2, description="order in the step of the feedback (1 holds E, 2 extrapolates it)"
     )
-    mitigation: Literal["none", "parity", "readout", "parity+readout"] = Field(
-        "parity", description="what E is corrected for; raw figures are kept beside it"
+    mitigation: str = Field(
+        "parity",
+        description="none, or names joined by +: parity, readout, echo, zero, zne; raw figures "
+        "are kept beside",
+    )
+    placements: int = Field(
+        1, ge=1, description="lines of the device that every circuit runs on, to average over"
+    )
+    readout_calibration: Literal["measured", "published"] = Field(
+        "measured",
+        description="mitigation readout: by circuits sent along, or as the device says",
+    )
+    noise_scales: str = Field(
+        "1,1.5,2", description="mitigation zne: noise scales, made by folding two-qubit gates"
+    )
+    fractional_gates: bool = Field(
+        False, description="use rzz where the device has it (one axis, such as gamma = 1)"
     )
 
     @field_validator("initial", mode="before")
@@ -146,15 +173,45 @@ class LMGConfig(BaseConfig):
     def _number_from_text(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdigit() else value
 
-    @property
-    def postselects(self) -> bool:
-        """Whether shots of the wrong parity are dropped (the dicke encoding has none)."""
-        return self.encoding == "qubit" and self.mitigation.startswith("parity")
+    @field_validator("mitigation")
+    @classmethod
+    def _known_mitigation(cls, value: str) -> str:
+        chain_of(value)
+        return value
+
+    @field_validator("noise_scales")
+    @classmethod
+    def _readable_scales(cls, value: str) -> str:
+        _scales(value)
+        return value
 
     @property
-    def corrects_readout(self) -> bool:
-        """Whether measured bits are corrected with the backend's readout calibration."""
-        return self.mitigation.endswith("readout")
+    def chain(self) -> Chain:
+        """The mitigations of the run's own estimate."""
+        names = set(chain_of(self.mitigation))
+        if self.encoding == "dicke":
+            # one parity only: there is nothing to drop
+            names.discard("parity")
+        if self.placements > 1:
+            names.add("placements")
+        return frozenset(names)
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """Noise scales that every point is measured at, 1 first."""
+        return _scales(self.noise_scales) if "zne" in self.chain else (1.0,)
+
+    @property
+    def feedback_afterwards(self) -> bool:
+        """Whether fast-forward sends one job and integrates the feedback from its results."""
+        if self.evolution != "fast-forward":
+            return False
+        return self.feedback == "afterwards" or (self.feedback == "auto" and self.on_device)
+
+    @property
+    def own_depth(self) -> bool:
+        """Whether each circuit has Trotter steps of its own instead of a number an interval."""
+        return self.evolution in ("fast-forward", "orbit")
 
     @property
     def single_layer(self) -> bool:
@@ -183,11 +240,18 @@ class LMGConfig(BaseConfig):
                 "no device is used",
                 *("execution_mode", "max_qpu_seconds", "twirling", "dynamical_decoupling"),
             )
+        if self.evolution != "fast-forward":
+            self._refuse("only fast-forward has the choice", "feedback")
+        if "zne" not in self.chain:
+            self._refuse("mitigation has no zne", "noise_scales")
+        if "readout" not in self.chain:
+            self._refuse("mitigation has no readout", "readout_calibration")
         if self.backend == "exact":
             self._refuse(
                 "backend exact runs no circuit",
                 *("encoding", "evolution", "trotter_order", "trotter_steps", "synthesis"),
-                *("feedback_order", "mitigation", "max_trotter_error"),
+                *("feedback_order", "mitigation", "max_trotter_error", "placements"),
+                *("fractional_gates",),
             )
             return
         if self.evolution == "incremental":
@@ -201,15 +265,11 @@ class LMGConfig(BaseConfig):
                     "evolution: incremental is for encoding qubit; a dicke circuit reaches any "
                     "time at fixed depth, so replay costs no more"
                 )
+        self._refuse_mitigation()
         if self.encoding == "qubit":
             self._refuse("encoding is qubit", "synthesis")
         elif self.synthesis == "trotter" and self.trotter_order == 4:
             raise NotApplicable("trotter_order: wanted 1 or 2 in the dicke encoding, got 4")
-        elif self.mitigation.startswith("parity") and self.given("mitigation"):
-            raise NotApplicable(
-                f"mitigation: {self.mitigation} has nothing to drop in the dicke encoding, which "
-                "holds one parity only; wanted none or readout"
-            )
         if self.exact_circuits:
             reason = (
                 "one layer is exact for gamma = 1, field = 0"
@@ -217,18 +277,55 @@ class LMGConfig(BaseConfig):
                 else f"synthesis {self.synthesis} has no product formula"
             )
             self._refuse(reason, "trotter_order", "trotter_steps", "max_trotter_error")
-        if self.evolution in ("orbit", "relax"):
+        if self.evolution in ("orbit", "relax") or self.feedback_afterwards:
             self._refuse(f"{self.evolution} integrates the continuous law", "feedback_order")
-        if self.backend in ("statevector", "aer") and self.corrects_readout:
+
+    def _refuse_mitigation(self) -> None:
+        if self.backend in ("statevector", "aer"):
+            noisy = self.chain - {"parity"}
+            if noisy:
+                raise NotApplicable(
+                    f"mitigation: backend {self.backend} has no noise that {label_of(noisy)} "
+                    "could correct; wanted none or parity"
+                )
+            if self.fractional_gates:
+                raise NotApplicable(
+                    f"fractional_gates: backend {self.backend} has gates at any angle anyway"
+                )
+        if self.encoding == "qubit":
+            if self.fractional_gates and not self.single_layer:
+                self._refuse("rzz saves nothing where two axes interact", "fractional_gates")
+            return
+        self._refuse("encoding is dicke", "fractional_gates")
+        names = chain_of(self.mitigation)
+        if "parity" in names and self.given("mitigation"):
             raise NotApplicable(
-                f"mitigation: backend {self.backend} has no readout error to correct; "
-                "wanted none or parity"
+                f"mitigation: {self.mitigation} has nothing to drop in the dicke encoding, which "
+                "holds one parity only; wanted it without parity"
+            )
+        if "zero" in names:
+            raise NotApplicable(
+                "mitigation: zero has no circuit in the dicke encoding, where no gate is left at "
+                "phase zero; wanted echo"
             )
 
     def _refuse(self, reason: str, *names: str) -> None:
         ignored = self.given(*names)
         if ignored:
             raise ConfigError(f"{ignored[0]}: would be ignored, since {reason}")
+
+
+def _scales(text: str) -> tuple[float, ...]:
+    """Raises ValueError unless the text is 1 and at least one larger number."""
+    wanted = ValueError("numbers joined by commas, 1 first and rising, such as 1,1.5,2")
+    try:
+        scales = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise wanted from None
+    rising = all(a < b for a, b in itertools.pairwise(scales))
+    if len(scales) < 2 or scales[0] != 1 or not rising or not scales[-1] < 100:
+        raise wanted
+    return scales
 
 
 def load_config(model: type[M], path: Path | None, overrides: Mapping[str, Any]) -> M:

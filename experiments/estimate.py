@@ -16,7 +16,6 @@ from qbrain.backends.validation import DispatchRefused
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.errors import NotApplicable
 from qbrain.experiments.lmg import Experiment
-from qbrain.experiments.lmg_relax import predicted_controls
 
 __all__ = ["backend_table", "estimate_lmg", "guard_qpu_seconds", "planned_circuits", "qpu_seconds"]
 
@@ -72,14 +71,17 @@ def _devices() -> list[dict[str, Any]]:
 
 
 def planned_circuits(experiment: Experiment) -> tuple[list[QuantumCircuit], int]:
-    """Circuits of a run that keeps to the exact trajectory, and the jobs they come in."""
-    if experiment.config.evolution == "orbit":
-        return [experiment.at_phase(k, s).isa for k, s in enumerate(experiment.grid)], 1
-    states = predicted_controls(experiment.exact)
-    circuits = [experiment.prepare(k, states[: k + 1]).isa for k in range(len(states))]
+    """Circuits of a run that keeps to the exact trajectory, and the jobs they come in.
+
+    Mitigation's own circuits are among them.
+    """
+    controls = experiment.foreseen()
+    tasks = [task for k in range(len(controls)) for task in experiment.point(k, controls)]
+    circuits = [task.prepared.isa for task in tasks + experiment.references]
     if experiment.config.evolution == "relax":
         return circuits * _ROUNDS, _ROUNDS
-    return circuits, len(circuits)
+    one = experiment.config.evolution == "orbit" or experiment.config.feedback_afterwards
+    return circuits, 1 if one else len(controls)
 
 
 def qpu_seconds(
@@ -125,6 +127,7 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
     experiment = Experiment(config)
     circuits, jobs = planned_circuits(experiment)
     target = experiment.sampler.target
+    # by the first line's calibration, on whichever line a circuit runs
     fidelities = [expected_fidelity(c, target) for c in circuits]
     return {
         "system": "lmg",
@@ -133,7 +136,7 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
         "circuits": len(circuits),
         "jobs": jobs,
         "shots": config.shots,
-        "trotter_steps": experiment.trotter,
+        "trotter_steps": experiment.most_steps,
         "two_qubit_gates": max(two_qubit_gates(c) for c in circuits),
         "two_qubit_depth": max(two_qubit_depth(c) for c in circuits),
         "depth": max(depth(c) for c in circuits),

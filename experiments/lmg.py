@@ -5,7 +5,8 @@ Both return the run's JSON object. The forms of the hybrid loop:
 
 - ``replay``: at every step the circuit runs again from the start to t_k;
 - ``incremental``: the simulator's state is kept and only the last interval is run;
-- ``fast-forward`` (h = 0): one fixed depth reaches any phase s;
+- ``fast-forward`` (h = 0): one fixed depth reaches any phase s; step by step, or (``feedback``
+  afterwards) all predicted phases in one job, the feedback integrated on what came back;
 - ``orbit`` (h = 0): E on a grid of s in one job, the feedback integrated afterwards;
 - ``relax``: all times in one job under predicted r(t), the feedback integrated from what came
   back, again until r(t) agrees with itself (waveform relaxation; a field is allowed).
@@ -19,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +28,14 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
+from qbrain.backends.compile import two_qubit_gates
 from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ibm import open_ibm_sampler
 from qbrain.backends.readings import take_readings
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.stateful import StatefulSampler
 from qbrain.backends.validation import validate
-from qbrain.classical_feedback.estimator import Estimate, ExcitationEstimator
+from qbrain.classical_feedback.estimator import Estimate
 from qbrain.classical_feedback.loop import LoopStep, counts_of, hybrid_loop
 from qbrain.classical_feedback.orbit import grid_size
 from qbrain.classical_feedback.synapse import Synapse, SynapticLaw, SynapticState
@@ -42,12 +45,20 @@ from qbrain.experiments.lmg_circuits import (
     CircuitSource,
     Drive,
     Prepared,
+    Steps,
+    formula_on,
     open_circuits,
     qubits_needed,
-    splitting_on,
+)
+from qbrain.experiments.lmg_companions import (
+    Task,
+    calibration_tasks,
+    point_tasks,
+    reference_tasks,
 )
 from qbrain.experiments.lmg_relax import MOST_ROUNDS, predicted_controls, relaxed_controls
-from qbrain.experiments.lmg_trotter import choose_trotter_steps, guard_step_size
+from qbrain.experiments.lmg_trotter import Plan, guard_step_size, plan_steps
+from qbrain.experiments.mitigation import Mitigator, Reading
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
 
@@ -55,26 +66,29 @@ __all__ = ["Experiment", "Measured", "resume", "start"]
 
 Array = NDArray[np.float64]
 Step = LoopStep[SynapticState, Estimate]
+Checks = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A finished step, what the gate found for its circuit, and the qubit read into each bit."""
+    """A finished step: what came of each of its circuits, and what the gate found of them.
+
+    The first reading is the point itself, unmitigated; ``checks``: one list a circuit.
+    """
 
     step: Step
-    checks: list[dict[str, Any]]
-    order: tuple[int, ...]
+    readings: tuple[Reading, ...]
+    checks: list[Checks]
 
     def journal(self) -> dict[str, Any]:
-        """Record for the journal; ``restore`` reads it back."""
+        """Record for the journal; ``Experiment.restore`` reads it back."""
         state = self.step.control
         return {
             "step": self.step.index,
             "time": self.step.time,
             "control": [state.r, state.utilisation, state.phase],
-            "counts": {str(x): c for x, c in self.step.counts.items()},
+            "readings": [reading.record() for reading in self.readings],
             "checks": self.checks,
-            "order": self.order,
         }
 
 
@@ -82,6 +96,11 @@ def read_order(circuit: QuantumCircuit) -> tuple[int, ...]:
     """The qubit that is read into each classical bit."""
     readings = take_readings(circuit)
     return tuple(qubit for _, qubit in sorted(zip(readings.clbits, readings.qubits, strict=True)))
+
+
+def _reading(task: Task, counts: Mapping[int, int]) -> Reading:
+    isa = task.prepared.isa
+    return Reading(task.role, counts, read_order(isa), two_qubit_gates(isa), task.known)
 
 
 class Experiment:
@@ -97,8 +116,8 @@ class Experiment:
         self.dt = config.time / config.steps
         self.times = self.dt * np.arange(config.steps + 1)
         self.exact = simulate(self.model, self.synapse, self.initial, self.times, populations=True)
-        self.source: CircuitSource | None = None
         self.sampler: Any = None
+        self.sources: list[CircuitSource] = []
         if config.backend != "exact":
             self._open_circuits()
 
@@ -110,54 +129,53 @@ class Experiment:
                 config.backend,
                 qubits=qubits,
                 # a resumed run stays where it began, whatever today's calibration prefers
-                place=self._recorded.get("physical_qubits"),
+                places=self._recorded_places(),
                 mode=config.execution_mode,
                 twirling=config.twirling,
                 decoupling=config.dynamical_decoupling,
+                placements=config.placements,
+                fractional=config.fractional_gates,
             )
         elif config.evolution == "incremental":
             self.sampler = StatefulSampler(config.backend, qubits, seed=config.seed)
         else:
             self.sampler = open_sampler(
-                config.backend, qubits=qubits, seed=config.seed, shots_hint=config.shots
+                config.backend,
+                qubits=qubits,
+                seed=config.seed,
+                shots_hint=config.shots,
+                placements=config.placements,
+                fractional=config.fractional_gates,
             )
+        self.targets = self.sampler.targets
+        self.sources = [
+            open_circuits(config, self.model, self.initial, target) for target in self.targets
+        ]
         self.trotter = self._trotter_steps()
-        self.source = open_circuits(
-            config, self.model, self.initial, self.sampler.target, self.trotter
-        )
-        if config.corrects_readout and self.sampler.readout is None:
+        for source in self.sources:
+            source.trotter = self.trotter
+        if "readout" in config.chain and self.sampler.readout is None:
             raise NotApplicable(f"mitigation: backend {config.backend} has no readout calibration")
-        self._estimators: dict[tuple[int, ...], ExcitationEstimator] = {}
-
-    def estimate(self, counts: Mapping[int, int], order: tuple[int, ...]) -> Estimate:
-        """E from counts of a circuit that reads qubit ``order[j]`` into bit j.
-
-        Errors of reading belong to qubits: a swap network reads the same neuron from another
-        qubit after the next step.
-        """
-        key = order if self.config.corrects_readout else ()
-        if key not in self._estimators:
-            assert self.source is not None
-            self._estimators[key] = ExcitationEstimator(
-                self.config.neurons,
-                table=self.source.table(),
-                parity=self.initial % 2 if self.config.postselects else None,
-                readout=self.sampler.readout[list(key)] if key else None,
-            )
-        return self._estimators[key](counts)
-
-    def _trotter_steps(self) -> int:
-        config, phase = self.config, self.exact.phase.values
-        splitting = splitting_on(config, self.initial, self.sampler.target)
-        steps = config.trotter_steps or choose_trotter_steps(
-            config,
-            self.model,
-            self.initial,
-            phase,
-            splitting,
-            noisy=config.backend not in ("aer", "statevector"),
+        self.mitigator = Mitigator(
+            config.neurons,
+            config.chain,
+            table=self.sources[0].table(),
+            parity=self.initial % 2 if config.encoding == "qubit" else None,
+            published=self.sampler.readouts,
         )
-        guard_step_size(config, self.model, self.initial, phase, steps, splitting)
+
+    def _recorded_places(self) -> list[list[int]] | None:
+        if "placements" in self._recorded:
+            return [list(place) for place in self._recorded["placements"]]
+        return [self._recorded["physical_qubits"]] if self._recorded else None
+
+    def _trotter_steps(self) -> Steps:
+        config = self.config
+        formula = formula_on(config, self.initial, self.targets[0])
+        plan = Plan(config, self.model, self.initial, self.exact.phase.values, formula)
+        ideal = config.backend in ("aer", "statevector") or config.exact_circuits
+        steps = plan_steps(plan, None if ideal else self.sources[0].infidelity())
+        guard_step_size(plan, steps)
         return steps
 
     @property
@@ -174,51 +192,101 @@ class Experiment:
         size = max(grid_size(length, width), min(self.config.steps + 1, 1000))
         return np.linspace(0.0, length, size, dtype=np.float64)
 
+    def foreseen(self) -> list[SynapticState]:
+        """Controls of the run's points if it keeps to the exact trajectory."""
+        if self.config.evolution == "orbit":
+            return [SynapticState(1.0, self.start.utilisation, float(s)) for s in self.grid]
+        return predicted_controls(self.exact)
+
     def drive(self, controls: Sequence[SynapticState]) -> Drive:
         """Phases g0·∫r dt of every interval so far."""
         s = [c.phase for c in controls]
         g0 = self.config.g0
         return Drive(tuple(g0 * (b - a) for a, b in itertools.pairwise(s)), self.dt)
 
-    def prepare(self, index: int, controls: Sequence[SynapticState]) -> Prepared:
-        """The circuit of step ``index``."""
-        assert self.source is not None
-        drive = self.drive(controls)
-        name = f"lmg-{self.config.evolution}"
+    def _drive_to(self, index: int, controls: Sequence[SynapticState]) -> Drive:
+        if self.config.evolution == "orbit":
+            s = controls[index].phase
+            return Drive((self.config.g0 * s,), max(s, 1e-300))
+        return self.drive(controls[: index + 1])
+
+    def prepare(self, index: int, controls: Sequence[SynapticState]) -> list[Prepared]:
+        """The circuit of step ``index``, on every place."""
+        drive, name = self._drive_to(index, controls), f"lmg-{self.config.evolution}"
         if self.config.evolution == "incremental":
-            return self.source.step(drive, name)
-        return self.source.prepare(drive, name)
+            return [source.step(drive, name) for source in self.sources]
+        return [source.prepare(drive, name) for source in self.sources]
 
-    def at_phase(self, index: int, s: float) -> Prepared:
-        """The circuit that reaches phase s in one go (``orbit``)."""
-        assert self.source is not None
-        return self.source.prepare(Drive((self.config.g0 * s,), max(s, 1e-300)), "lmg-orbit")
+    def point(self, index: int, controls: Sequence[SynapticState]) -> list[Task]:
+        """All circuits that measure step ``index``."""
+        return point_tasks(self.prepare(index, controls), self.config.scales, self.targets)
 
-    def gate(self, prepared: Prepared, index: int) -> list[dict[str, Any]]:
+    @cached_property
+    def references(self) -> list[Task]:
+        """Circuits of known answer, to be sent with the first point of a job or of a loop."""
+        config, tasks = self.config, []
+        kind = next((name for name in ("echo", "zero") if name in config.chain), None)
+        if kind is not None:
+            controls = self.foreseen()
+            drives = [self._drive_to(k, controls) for k in range(1, len(controls))]
+            tasks += reference_tasks(
+                *(config, kind, self.sources, self.targets, drives, self.most_steps),
+                *(config.scales, self.mitigator.mixed_excitation),
+            )
+        if "readout" in config.chain and config.readout_calibration == "measured":
+            tasks += calibration_tasks(self.sources, self.targets)
+        return tasks
+
+    @cached_property
+    def most_steps(self) -> int:
+        """Trotter steps of a circuit that has its own number, else of an interval; the largest."""
+        g0 = self.config.g0
+        return max(self.trotter(g0 * control.phase) for control in self.foreseen())
+
+    def gate(self, task: Task, index: int) -> Checks:
         """Validate one circuit; the record's checks. Raises ``DispatchRefused``."""
+        prepared = task.prepared
+        where = f", placement {task.role.placement}" if self.config.placements > 1 else ""
         record = validate(
             prepared.logical,
             prepared.isa,
-            self.sampler.target,
+            self.targets[task.role.placement],
             expected=prepared.expected,
             observable=prepared.observable,
             exact_value=prepared.exact,
             max_trotter_error=self.config.max_trotter_error,
-            name=prepared.name,
+            name=prepared.name + where,
             step=index,
             start=prepared.start,
         )
         return list(record.to_dict()["checks"])
 
+    def _admit(
+        self, tasks: Sequence[Task], index: int
+    ) -> tuple[list[QuantumCircuit], list[Checks]]:
+        """Circuits of one step, through the gate and labelled for the sampler."""
+        circuits, checks = [], []
+        for stream, task in enumerate(tasks):
+            checks.append(self.gate(task, index))
+            # one circuit object may serve several steps
+            circuit = task.prepared.isa.copy() if stream else task.prepared.isa
+            circuit.metadata = {
+                **(circuit.metadata or {}),
+                **{"step": index, "stream": stream, "placement": task.role.placement},
+            }
+            circuits.append(circuit)
+        return circuits, checks
+
     def restore(self, record: Mapping[str, Any]) -> Measured:
         """A step from its journal line; the estimate follows from the counts again."""
         try:
-            counts = {int(x): int(c) for x, c in record["counts"].items()}
+            readings = tuple(Reading.from_record(each) for each in record["readings"])
             state = SynapticState(*(float(x) for x in record["control"]))
-            order = tuple(int(x) for x in record["order"])
-            estimate = self.estimate(counts, order)
+            self.mitigator.learn(readings)
+            estimate = self.mitigator.estimate(readings)
+            counts = tuple(reading.counts for reading in readings)
             step = Step(record["step"], float(record["time"]), state, counts, estimate)
-            return Measured(step, list(record["checks"]), order)
+            return Measured(step, readings, list(record["checks"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunDirectoryError(
                 f"steps.jsonl: step {record.get('step')} is not a record of this run: {error}"
@@ -227,50 +295,54 @@ class Experiment:
     def measure(self, done: Sequence[Measured]) -> Iterator[Measured]:
         """The steps that are still missing, one at a time."""
         if self.config.evolution == "orbit":
-            states = [SynapticState(1.0, self.start.utilisation, float(s)) for s in self.grid]
-            prepared = [self.at_phase(k, state.phase) for k, state in enumerate(states)]
-            batch = self._one_job(0, prepared, self.grid.tolist(), states, done)
-            yield from batch[len(done) :]
+            yield from self._one_job(0, self.grid.tolist(), self.foreseen(), done)[len(done) :]
+        elif self.config.feedback_afterwards:
+            yield from self._one_job(0, self.times.tolist(), self.foreseen(), done)[len(done) :]
         elif self.config.evolution == "relax":
             yield from self._measure_relax(list(done))
         else:
             yield from self._measure_loop(done)
 
     def _measure_loop(self, done: Sequence[Measured]) -> Iterator[Measured]:
-        checks: dict[int, list[dict[str, Any]]] = {}
-        order: tuple[int, ...] = ()
+        tasks: list[Task] = []
+        checks: list[Checks] = []
+        readings: tuple[Reading, ...] = ()
 
-        def build(index: int, controls: Sequence[SynapticState]) -> QuantumCircuit:
-            nonlocal order
-            prepared = self.prepare(index, controls)
-            checks[index] = self.gate(prepared, index)
-            order = read_order(prepared.isa)
-            return prepared.isa
+        def build(index: int, controls: Sequence[SynapticState]) -> list[QuantumCircuit]:
+            nonlocal tasks, checks
+            tasks = self.point(index, controls) + (self.references if index == 0 else [])
+            circuits, checks = self._admit(tasks, index)
+            return circuits
+
+        def estimate(counts: Sequence[Mapping[int, int]]) -> Estimate:
+            nonlocal readings
+            readings = tuple(_reading(*pair) for pair in zip(tasks, counts, strict=True))
+            self.mitigator.learn(readings)
+            return self.mitigator.estimate(readings)
 
         if self.config.evolution == "incremental":
             # the kept state is lost with the process: bring it back without measuring
             controls = [m.step.control for m in done]
             for k in range(len(done)):
-                self.sampler.run([self.prepare(k, controls[: k + 1]).isa], shots=1)
+                self.sampler.run([self.prepare(k, controls[: k + 1])[0].isa], shots=1)
         for step in hybrid_loop(
             times=self.times.tolist(),
             start=self.start,
             build=build,
             sampler=self.sampler,
-            estimate=lambda counts: self.estimate(counts, order),
+            estimate=estimate,
             law=SynapticLaw(self.synapse, self.config.feedback_order),
             shots=self.config.shots,
             done=[m.step for m in done],
         ):
-            yield Measured(step, checks.pop(step.index), order)
+            yield Measured(step, readings, checks)
 
     def _measure_relax(self, done: list[Measured]) -> Iterator[Measured]:
         """Waveform relaxation: whole trajectories, until r(t) agrees with itself."""
         size = self.times.size
-        controls = predicted_controls(self.exact)
+        controls = self.foreseen()
         for first in range(0, MOST_ROUNDS * size, size):
-            prepared = [self.prepare(k, controls[: k + 1]) for k in range(size)]
-            batch = self._one_job(first, prepared, self.times.tolist(), controls, done)
+            batch = self._one_job(first, self.times.tolist(), controls, done)
             for measured in batch[max(0, len(done) - first) :]:
                 done.append(measured)
                 yield measured
@@ -282,41 +354,43 @@ class Experiment:
     def _one_job(
         self,
         first: int,
-        prepared: Sequence[Prepared],
         times: Sequence[float],
         states: Sequence[SynapticState],
         done: Sequence[Measured],
     ) -> list[Measured]:
-        """Steps first, first+1, … of circuits that go together, in one job.
+        """Steps first, first+1, … at given controls, in one job.
 
         Where a kill has left a part of them in the journal, all are asked for again: a ledger
         finds the same job, and a simulator draws the same shots.
         """
-        if len(done) >= first + len(prepared):
-            return list(done[first : first + len(prepared)])
-        circuits, checks = [], []
-        for index, each in enumerate(prepared, start=first):
-            checks.append(self.gate(each, index))
-            each.isa.metadata = {"step": index}
-            circuits.append(each.isa)
-        results = self.sampler.run(circuits, shots=self.config.shots).result()
+        size = len(states)
+        if len(done) >= first + size:
+            return list(done[first : first + size])
+        groups = [self.point(k, states) + (self.references if k == 0 else []) for k in range(size)]
+        admitted = [self._admit(tasks, first + k) for k, tasks in enumerate(groups)]
+        circuits = [circuit for part, _ in admitted for circuit in part]
+        results = iter(self.sampler.run(circuits, shots=self.config.shots).result())
+        found = [
+            tuple(_reading(task, counts_of(next(results))) for task in tasks) for tasks in groups
+        ]
+        self.mitigator.learn(found[0])
         batch = []
-        for offset, pub in enumerate(results):
-            counts, order = counts_of(pub), read_order(circuits[offset])
-            estimate = self.estimate(counts, order)
-            step = Step(first + offset, times[offset], states[offset], counts, estimate)
-            batch.append(Measured(step, checks[offset], order))
+        for k, readings in enumerate(found):
+            estimate = self.mitigator.estimate(readings)
+            counts = tuple(reading.counts for reading in readings)
+            step = Step(first + k, times[k], states[k], counts, estimate)
+            batch.append(Measured(step, readings, admitted[k][1]))
         return batch
 
     @property
     def total(self) -> int:
-        """How many circuits the whole run measures, at most."""
+        """How many points the whole run measures, at most."""
         if self.config.backend == "exact":
             return 0
         if self.config.evolution == "orbit":
-            return self.grid.size
+            return int(self.grid.size)
         rounds = MOST_ROUNDS if self.config.evolution == "relax" else 1
-        return rounds * self.times.size
+        return rounds * int(self.times.size)
 
 
 def start(config: LMGConfig, out: Path | None) -> dict[str, Any]:

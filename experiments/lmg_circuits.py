@@ -6,6 +6,7 @@ backend's connectivity, and the independent answers that the validation gate hol
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
-from qbrain.backends.compile import is_line_local, to_isa
+from qbrain.backends.compile import expected_fidelity, is_line_local, to_isa
+from qbrain.backends.fractional import fold_angles
 from qbrain.circuits import dicke_encoding
 from qbrain.circuits.lmg import logical_program, pair_sequence
 from qbrain.circuits.step_program import StepProgram, measure_neurons
@@ -30,9 +32,11 @@ __all__ = [
     "DickeCircuits",
     "Drive",
     "ExactEnergy",
+    "Formula",
     "Prepared",
     "QubitCircuits",
     "first_word",
+    "formula_on",
     "open_circuits",
     "qubits_needed",
 ]
@@ -73,9 +77,19 @@ class CircuitSource(Protocol):
     """What the experiment asks of an encoding."""
 
     qubits: int
+    trotter: Steps
 
-    def prepare(self, drive: Drive, name: str) -> Prepared:
-        """Circuit to the end of ``drive`` from the initial state."""
+    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
+        """Circuit to the end of ``drive`` from the initial state.
+
+        ``steps``: Trotter steps, where other than ``trotter`` says.
+        """
+
+    def infidelity(self) -> float:
+        """Expected infidelity of one Trotter step by the target's calibration."""
+
+    def values(self) -> Array:
+        """Excitation n/N of every outcome, or of every excitation number."""
 
     def step(self, drive: Drive, name: str) -> Prepared:
         """Circuit of the last interval of ``drive`` alone, for a sampler that keeps its state."""
@@ -129,6 +143,17 @@ class _Growing:
         return measured
 
 
+Steps = Callable[[float], int]
+
+
+@dataclass(frozen=True)
+class Formula:
+    """The product formula in use: its order, and what it splits."""
+
+    order: int
+    splitting: Literal["collective", "pairwise"]
+
+
 def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
     """Phases of the Trotter steps that a drive becomes."""
     stepwise = [p / trotter for p in drive.phases for _ in range(trotter)]
@@ -137,44 +162,45 @@ def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
     total = sum(drive.phases)
     if config.single_layer and config.encoding == "qubit":
         return [total]
-    return (
-        [total / trotter] * trotter if config.evolution in ("fast-forward", "orbit") else stepwise
-    )
+    return [total / trotter] * trotter if config.own_depth else stepwise
 
 
 def _local(program: StepProgram, target: Target) -> bool:
     return all(is_line_local(step, target) for step in program.steps)
 
 
-def splitting_on(
-    config: LMGConfig, initial: int, target: Target
-) -> Literal["collective", "pairwise"]:
-    """How the formula is split: pair by pair on a swap network, else in collective layers.
+def formula_on(config: LMGConfig, initial: int, target: Target) -> Formula:
+    """The formula for a target: pair by pair on a swap network, else in collective layers.
 
     A network is needed where the target has no edge between every two qubits; where one axis
-    alone interacts and h = 0, pairs commute and both are the same.
+    alone interacts and h = 0, pairs commute and both are the same. On a network without field
+    the default is order 1: its sweeps run to and fro, so that every even number of steps is a
+    formula of order 2, at the same number of gates.
     """
-    if config.encoding == "dicke" or config.single_layer:
-        return "collective"
-    probe = logical_program(config.neurons, config.gamma, initial=initial)
-    return "collective" if _local(probe, target) else "pairwise"
+    # where all terms commute every order is the same formula
+    if config.single_layer and config.encoding == "qubit":
+        return Formula(1, "collective")
+    if config.encoding == "qubit":
+        probe = logical_program(config.neurons, config.gamma, initial=initial)
+        if not _local(probe, target):
+            default = 1 if config.field == 0 else 2
+            return Formula(config.trotter_order or default, "pairwise")
+    return Formula(config.trotter_order or 2, "collective")
 
 
 class QubitCircuits:
     """One qubit a neuron: product formulas, all-to-all or on a line by a swap network.
 
-    ``trotter``: Trotter steps an interval (``replay``, ``incremental``) or a circuit
-    (``fast-forward``, ``orbit``).
+    ``trotter``: Trotter steps of an interval (``replay``, ``incremental``, ``relax``) or, by its
+    phase, of a circuit (``fast-forward``, ``orbit``).
     """
 
-    def __init__(
-        self, config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
-    ) -> None:
+    def __init__(self, config: LMGConfig, model: LMG, initial: int, target: Target) -> None:
         n = self.qubits = config.neurons
-        self.config, self.trotter, self.initial = config, trotter, initial
-        # where all terms commute every order is the same formula
-        self.order = 1 if config.single_layer else config.trotter_order
-        self.splitting = splitting_on(config, initial, target)
+        self.config, self.initial, self.target = config, initial, target
+        self.trotter: Steps = lambda phase: 1
+        formula = formula_on(config, initial, target)
+        self.order, self.splitting = formula.order, formula.splitting
         options: dict[str, Any] = {"field": config.field != 0, "initial": initial}
         logical = logical_program(
             n, config.gamma, order=self.order, splitting=self.splitting, **options
@@ -183,8 +209,10 @@ class QubitCircuits:
         program = logical
         if routed and config.single_layer:
             # half the gates, unless errors are to show in the parity
-            method = "fused" if config.postselects else "parity"
-            program = network_single_layer(n, initial, method=method)
+            method = "fused" if "parity" in config.chain else "parity"
+            program = network_single_layer(
+                n, initial, method=method, fractional=config.fractional_gates
+            )
         elif routed:
             program = network_program(n, config.gamma, order=self.order, **options)
         device = StepProgram(
@@ -192,6 +220,8 @@ class QubitCircuits:
             steps=tuple(to_isa(step, target) for step in program.steps),
             orders=program.orders,
         )
+        # angles are known, and can be folded into what the target takes, once they are bound
+        self._folds = any(target.gate_has_angle_bounds(name) for name in target.operation_names)
         self._logical = self._isa = _Growing(logical)
         if device.prepare is not logical.prepare or any(
             a is not b for a, b in zip(device.steps, logical.steps, strict=True)
@@ -212,8 +242,17 @@ class QubitCircuits:
     def table(self) -> None:
         """Outcomes are counted by their ones."""
 
-    def _field_phase(self, drive: Drive) -> float:
-        return self.config.field * drive.dt / self.trotter
+    def values(self) -> Array:
+        """Excitation n/N of every outcome, or of every excitation number."""
+        return self._values
+
+    def infidelity(self) -> float:
+        """Expected infidelity of one Trotter step by the target's calibration."""
+        turn = 0.1 if self.config.field else 0.0
+        return 1 - expected_fidelity(self._isa.program.bind(0, 0.1, turn), self.target)
+
+    def _field_phase(self, drive: Drive, steps: int) -> float:
+        return self.config.field * drive.dt / steps
 
     def _expected(self, phases: list[float], field_phase: float) -> State:
         """State of the product formula by the references, in classical-bit order.
@@ -247,12 +286,15 @@ class QubitCircuits:
         self._reached = (phases, last)
         return np.asarray(last)
 
-    def prepare(self, drive: Drive, name: str) -> Prepared:
+    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
         """Circuit to the end of ``drive`` from the initial state."""
-        phases, field_phase = split(self.config, drive, self.trotter), self._field_phase(drive)
+        steps = steps or self.trotter(sum(drive.phases))
+        phases, field_phase = split(self.config, drive, steps), self._field_phase(drive, steps)
         logical = isa = self._logical.circuit(phases, field_phase)
         if self._isa is not self._logical:
             isa = self._isa.circuit(phases, field_phase)
+        if self._folds:
+            isa = to_isa(fold_angles(isa, self.target), self.target)
         return Prepared(
             *(name, logical, isa, self._expected(phases, field_phase)),
             *(self._values, self._exact(drive)),
@@ -265,17 +307,18 @@ class QubitCircuits:
         """
         if not drive.phases:
             return self.prepare(drive, name)
-        field_phase = self._field_phase(drive)
+        steps = self.trotter(sum(drive.phases))
+        field_phase = self._field_phase(drive, steps)
         before = self._expected(
-            split(self.config, Drive(drive.phases[:-1], drive.dt), self.trotter), field_phase
+            split(self.config, Drive(drive.phases[:-1], drive.dt), steps), field_phase
         )
         program = self._isa.program
         evolved = QuantumCircuit(self.qubits)
-        for k in range(self.trotter):
-            piece = program.bind(k, drive.phases[-1] / self.trotter, field_phase)
+        for k in range(steps):
+            piece = program.bind(k, drive.phases[-1] / steps, field_phase)
             evolved.compose(piece, inplace=True, copy=False)
         measure_neurons(evolved, range(self.qubits))
-        phases = split(self.config, drive, self.trotter)
+        phases = split(self.config, drive, steps)
         return Prepared(
             *(name, evolved, evolved, self._expected(phases, field_phase)),
             *(self._values, self._exact(drive), before),
@@ -295,11 +338,10 @@ def first_word(table: NDArray[np.int64]) -> int:
 class DickeCircuits:
     """The parity sector on ⌈log2(⌊N/2⌋+1)⌉ qubits."""
 
-    def __init__(
-        self, config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
-    ) -> None:
+    def __init__(self, config: LMGConfig, model: LMG, initial: int, target: Target) -> None:
         self.config, self.model, self.initial = config, model, initial
-        self.target, self.trotter = target, trotter
+        self.target, self.order = target, formula_on(config, initial, target).order
+        self.trotter: Steps = lambda phase: 1
         self.qubits = qubits_needed(config, initial)
         self._table = np.asarray(dicke_encoding.decode(config.neurons, initial))
         self._values = np.where(self._table < 0, 0, self._table) / config.neurons
@@ -312,19 +354,30 @@ class DickeCircuits:
                     config.neurons,
                     config.gamma,
                     field=config.field != 0,
-                    order=config.trotter_order,
+                    order=self.order,
                     initial=initial,
                 )
             )
+            self._offset = first_word(self._table)
 
     def table(self) -> NDArray[np.int64]:
         """Excitation number of each outcome."""
         return self._table
 
-    def prepare(self, drive: Drive, name: str) -> Prepared:
+    def values(self) -> Array:
+        """Excitation n/N of every outcome."""
+        return self._values
+
+    def infidelity(self) -> float:
+        """Expected infidelity of one Trotter step by the target's calibration."""
+        turn = 0.1 if self.config.field else 0.0
+        step = to_isa(self._program.program.bind(0, 0.1, turn), self.target)
+        return 1 - expected_fidelity(step, self.target)
+
+    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
         """Circuit to the end of ``drive`` from the initial state."""
         if self.config.synthesis == "trotter":
-            logical, amplitudes = self._formula(drive)
+            logical, amplitudes = self._formula(drive, steps or self.trotter(sum(drive.phases)))
         else:
             logical = self._exact_circuit(drive)
             amplitudes = self._exact.amplitudes(drive)
@@ -344,17 +397,17 @@ class DickeCircuits:
     def _new_evolution(self) -> dicke_encoding.EncodedEvolution:
         return dicke_encoding.EncodedEvolution(self.config.neurons, self.config.gamma, self.initial)
 
-    def _formula(self, drive: Drive) -> tuple[QuantumCircuit, State]:
+    def _formula(self, drive: Drive, steps: int) -> tuple[QuantumCircuit, State]:
         """Product formula on the encoded qubits, and the state the reference says it makes."""
-        phases = split(self.config, drive, self.trotter)
-        turn = self.config.field * drive.dt / self.trotter
+        phases = split(self.config, drive, steps)
+        turn = self.config.field * drive.dt / steps
         states = bond_formula_states(
             self.model,
             self.initial,
             phases,
             turn,
-            self.config.trotter_order,
-            offset=first_word(self._table),
+            self.order,
+            offset=self._offset,
         )
         return self._program.circuit(phases, turn), states[-1]
 
@@ -370,9 +423,7 @@ def qubits_needed(config: LMGConfig, initial: int) -> int:
     return int(dicke_encoding.sector(config.neurons, initial).qubits)
 
 
-def open_circuits(
-    config: LMGConfig, model: LMG, initial: int, target: Target, trotter: int
-) -> CircuitSource:
+def open_circuits(config: LMGConfig, model: LMG, initial: int, target: Target) -> CircuitSource:
     """The encoding's circuits for a target over exactly ``qubits_needed`` qubits."""
     kind = QubitCircuits if config.encoding == "qubit" else DickeCircuits
-    return kind(config, model, initial, target, trotter)
+    return kind(config, model, initial, target)

@@ -1,8 +1,12 @@
-"""Waveform relaxation: a whole trajectory a job, repeated until its feedback agrees with it.
+"""Feedback that is worked out after the job: on E(s), or by waveform relaxation.
 
-A round measures E at every time under controls that were worked out beforehand; the synapse is
-then integrated along the measured E(t), taken linear between its points (second order in the
-step), which gives the controls of the next round (E. Lelarasmee, A. E. Ruehli and A. L.
+Without a field E is a function of s alone, so that it may be measured at any phases and the closed
+loop be integrated on it (:func:`integrated_orbit`).
+
+In general a whole trajectory is measured a job, repeated until its feedback agrees with it. A round
+measures E at every time under controls that were worked out beforehand; the synapse is then
+integrated along the measured E(t), taken linear between its points (second order in the step),
+which gives the controls of the next round (E. Lelarasmee, A. E. Ruehli and A. L.
 Sangiovanni-Vincentelli, IEEE Trans. CAD 1, 131 (1982)). The first round follows the exact model, so
 two or three jobs stand in for one a step.
 """
@@ -15,14 +19,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
 from qbrain.classical_feedback.estimator import confidence_band
+from qbrain.classical_feedback.orbit import OrbitBand, integrate_between, integrate_orbit
 from qbrain.classical_feedback.synapse import SynapticState
+from qbrain.reference.lmg import spectral_width
 
 if TYPE_CHECKING:
-    from qbrain.experiments.lmg import Experiment
+    from qbrain.experiments.lmg import Experiment, Measured
 
-__all__ = ["MOST_ROUNDS", "integrated_controls", "predicted_controls", "relaxed_controls"]
+__all__ = [
+    "MOST_ROUNDS",
+    "integrated_controls",
+    "integrated_orbit",
+    "predicted_controls",
+    "relaxed_controls",
+]
+
+Array = NDArray[np.float64]
 
 MOST_ROUNDS = 4
 _FLOOR = 1e-3  # of r: agreement closer than this is not asked for
@@ -71,3 +86,20 @@ def relaxed_controls(
     )
     change = np.abs([a.r - step.control.r for a, step in zip(after, steps, strict=True)])
     return after, bool(np.all(change <= np.maximum(4 * band.r, _FLOOR)))
+
+
+def integrated_orbit(
+    experiment: Experiment, done: Sequence[Measured], values: Array, stderr: Array
+) -> OrbitBand:
+    """The closed loop on E measured at given phases, for the forms that integrate afterwards."""
+    method = integrate_orbit if experiment.config.evolution == "orbit" else integrate_between
+    return method(
+        experiment.synapse,
+        experiment.start,
+        experiment.times,
+        np.array([m.step.control.phase for m in done]),
+        values,
+        stderr,
+        spectral_width(experiment.model, experiment.initial),
+        seed=experiment.config.seed or 0,
+    )

@@ -14,16 +14,18 @@ from qiskit import QuantumCircuit, qpy
 
 from qbrain.backends.compile import depth, two_qubit_gates
 from qbrain.classical_feedback.estimator import confidence_band
-from qbrain.classical_feedback.orbit import integrate_orbit
+from qbrain.classical_feedback.orbit import OrbitBand
 from qbrain.classical_feedback.synapse import SynapticLaw, SynapticState
+from qbrain.experiments.chains import label_of
 from qbrain.experiments.compare import hellinger_fidelity
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.figure import figure_png, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
-from qbrain.experiments.lmg_relax import integrated_controls
+from qbrain.experiments.lmg_mitigations import add_mitigations
+from qbrain.experiments.lmg_relax import integrated_controls, integrated_orbit
 from qbrain.experiments.report import render_report
 from qbrain.experiments.run_directory import RunDirectory
-from qbrain.reference.lmg import Orbit, simulate, spectral_width
+from qbrain.reference.lmg import Orbit, simulate
 
 if TYPE_CHECKING:
     from qbrain.experiments.lmg import Experiment, Measured
@@ -52,13 +54,18 @@ def finish(
     data = _dataset(experiment, done)
     circuits = _circuits(experiment, done)
     result = _summary(experiment, data, every, circuits)
+    result["mitigations"] = add_mitigations(experiment, data, done, every) if done else []
+    if done and experiment.mitigator.calibrations:
+        calibrations = experiment.mitigator.calibrations
+        result["readout_calibration"] = [calibrations[p].record() for p in sorted(calibrations)]
     if config.evolution == "relax":
         result["rounds"] = len(every) // experiment.times.size
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(run.path)
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
     if circuits:
-        run.write("circuits.qpy", lambda path: _write_qpy(circuits, path))
+        sent = circuits + [task.prepared.isa for task in experiment.references]
+        run.write("circuits.qpy", lambda path: _write_qpy(sent, path))
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {_where(config)}"
     run.write("figure.png", lambda path: figure_png(trajectory_figure(data, title), path))
     page = render_report(
@@ -132,7 +139,7 @@ def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple
             ("time", "excitations"),
             np.array([e.raw_populations for e in estimates]),
         ),
-        "trotter_error": ("time", np.array([_trotter_figure(m.checks) for m in done])),
+        "trotter_error": ("time", np.array([_trotter_figure(m) for m in done])),
         "step_error": ("time", step_error(experiment)),
     }
 
@@ -146,8 +153,9 @@ def _slope(experiment: Experiment, phase: Array) -> Array:
     return np.asarray(rate / np.maximum(exact.r.values, 1e-6))
 
 
-def _trotter_figure(checks: Sequence[dict[str, Any]]) -> float:
-    return next((abs(c["figure"] or 0.0) for c in checks if c["name"] == "trotter"), 0.0)
+def _trotter_figure(measured: Measured) -> float:
+    point = measured.checks[0]
+    return next((abs(c["figure"] or 0.0) for c in point if c["name"] == "trotter"), 0.0)
 
 
 def step_error(experiment: Experiment) -> Array:
@@ -175,23 +183,13 @@ def step_error(experiment: Experiment) -> Array:
 
 
 def _orbit_series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple[Any, Array]]:
-    """Measured variables over time, by integration on the measured orbit."""
+    """Measured variables over time, by integration on the measured E(s)."""
     s = np.array([m.step.control.phase for m in done])
     estimates = [m.step.estimate for m in done]
-    width = spectral_width(experiment.model, experiment.initial)
     stderr = np.array([e.stderr for e in estimates])
 
-    def integrate(values: Array, errors: Array) -> Any:
-        return integrate_orbit(
-            experiment.synapse,
-            experiment.start,
-            experiment.times,
-            s,
-            values,
-            errors,
-            width,
-            seed=experiment.config.seed or 0,
-        )
+    def integrate(values: Array, errors: Array) -> OrbitBand:
+        return integrated_orbit(experiment, done, values, errors)
 
     values = np.array([e.value for e in estimates])
     raw_values = np.array([e.raw_value for e in estimates])
@@ -226,7 +224,7 @@ def _orbit_series(experiment: Experiment, done: Sequence[Measured]) -> dict[str,
             ("time", "excitations"),
             np.array([at_times(p) for p in raw_populations.T]).T,
         ),
-        "trotter_error": ("time", at_times(np.array([_trotter_figure(m.checks) for m in done]))),
+        "trotter_error": ("time", at_times(np.array([_trotter_figure(m) for m in done]))),
         "step_error": ("time", np.zeros(size)),
         "grid_phase": ("grid", s),
         "grid_excitation": ("grid", values),
@@ -271,7 +269,7 @@ def _dataset(experiment: Experiment, done: Sequence[Measured]) -> xr.Dataset:
     config, exact = experiment.config, experiment.exact
     if config.backend == "exact":
         variables = _sampled_exact(experiment)
-    elif config.evolution == "orbit":
+    elif config.evolution == "orbit" or config.feedback_afterwards:
         variables = _orbit_series(experiment, done)
     else:
         variables = _series(experiment, done)
@@ -289,35 +287,54 @@ def _dataset(experiment: Experiment, done: Sequence[Measured]) -> xr.Dataset:
             "excitations": np.arange(config.neurons + 1),
         },
         attrs={
-            **{k: v for k, v in config.model_dump().items() if v is not None},
+            # netCDF knows no booleans
+            **{
+                k: int(v) if isinstance(v, bool) else v
+                for k, v in config.model_dump().items()
+                if v is not None
+            },
             "title": "LMG quantum brain: measured against exact",
         },
     )
     for name in ("phase", "exact_phase", "exact_phase_fine", "phase_stderr", "grid_phase"):
         if name in data:
             data[name].attrs["units"] = "1/coupling"
-    counts = [(m.step.index, x, c) for m in done for x, c in m.step.counts.items()]
-    if counts:
-        step, outcome, shots = zip(*counts, strict=True)
-        wide = max(outcome).bit_length() > 62
-        data["counts_step"] = ("count", np.array(step))
-        data["counts_outcome"] = ("count", np.array([str(x) if wide else x for x in outcome]))
-        data["counts_shots"] = ("count", np.array(shots))
+    if done:
+        _add_counts(data, done)
     return data
 
 
+def _add_counts(data: xr.Dataset, done: Sequence[Measured]) -> None:
+    """Raw counts of every circuit: one row an outcome, and what each circuit was for."""
+    readings = [(m.step.index, reading) for m in done for reading in m.readings]
+    rows = [
+        (number, x, c)
+        for number, (_, reading) in enumerate(readings)
+        for x, c in reading.counts.items()
+    ]
+    circuit, outcome, shots = zip(*rows, strict=True)
+    wide = max(outcome).bit_length() > 62
+    data["counts_circuit"] = ("count", np.array(circuit))
+    data["counts_outcome"] = ("count", np.array([str(x) if wide else x for x in outcome]))
+    data["counts_shots"] = ("count", np.array(shots))
+    roles = [reading.role for _, reading in readings]
+    data["circuit_step"] = ("circuit", np.array([step for step, _ in readings]))
+    data["circuit_kind"] = ("circuit", np.array([role.kind for role in roles]))
+    data["circuit_placement"] = ("circuit", np.array([role.placement for role in roles]))
+    data["circuit_noise_scale"] = ("circuit", np.array([role.scale for role in roles]))
+    data["circuit_gates"] = ("circuit", np.array([reading.gates for _, reading in readings]))
+
+
 def _circuits(experiment: Experiment, done: Sequence[Measured]) -> list[QuantumCircuit]:
-    """Circuits as dispatched. Of a qubit replay only the last: it begins with all the others."""
+    """Points as dispatched. Of a qubit replay only the last: it begins with all the others."""
     if not done:
         return []
     controls: list[SynapticState] = [m.step.control for m in done]
     config = experiment.config
-    if config.evolution == "orbit":
-        return [experiment.at_phase(m.step.index, m.step.control.phase).isa for m in done]
     indices = range(len(done))
     if config.evolution in ("replay", "relax") and config.encoding == "qubit":
         indices = range(len(done) - 1, len(done))
-    return [experiment.prepare(k, controls[: k + 1]).isa for k in indices]
+    return [experiment.prepare(k, controls)[0].isa for k in indices]
 
 
 def _drawing(circuits: Sequence[QuantumCircuit]) -> str:
@@ -333,8 +350,9 @@ def _drawing(circuits: Sequence[QuantumCircuit]) -> str:
 def _validation_table(done: Sequence[Measured]) -> list[dict[str, Any]]:
     """One row a check: how many circuits passed it, the worst figure, the limit."""
     table = []
-    for name in dict.fromkeys(c["name"] for m in done for c in m.checks):
-        checks = [c for m in done for c in m.checks if c["name"] == name]
+    found = [check for m in done for circuit in m.checks for check in circuit]
+    for name in dict.fromkeys(check["name"] for check in found):
+        checks = [check for check in found if check["name"] == name]
         figures = [c["figure"] for c in checks if c["figure"] is not None]
         limits = [c["limit"] for c in checks if c["limit"] is not None]
         table.append(
@@ -364,18 +382,18 @@ def _summary(
         "system": "lmg",
         "backend": config.backend,
         "neurons": config.neurons,
-        "qubits": 0 if experiment.source is None else experiment.source.qubits,
+        "qubits": experiment.sources[0].qubits if experiment.sources else 0,
         "steps": config.steps,
         "shots": shots,
         "seed": config.seed,
         "encoding": config.encoding,
         "evolution": "exact" if exact else config.evolution,
-        "mitigation": config.mitigation if config.encoding == "qubit" or exact else "none",
-        "circuits": len(done),
-        "validated": sum(1 for m in done if m.checks),
+        "mitigation": "none" if exact or not config.chain else label_of(config.chain),
+        "circuits": sum(len(m.readings) for m in done),
+        "validated": sum(1 for m in done for checks in m.checks if checks),
         "two_qubit_gates": max((two_qubit_gates(c) for c in circuits), default=0),
         "depth": max((depth(c) for c in circuits), default=0),
-        "trotter_steps": None if exact else experiment.trotter,
+        "trotter_steps": None if exact else experiment.most_steps,
         "rmse_excitation": _rms(error),
         "rmse_excitation_raw": _rms(data.raw_excitation - data.exact_excitation),
         "max_error_excitation": float(np.max(np.abs(error))),

@@ -8,21 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
+from qiskit.circuit.library import RZGate, RZZGate
 from qiskit.quantum_info import Operator
+from qiskit.transpiler import Target
 
 from qbrain.backends.compile import to_isa
 from qbrain.backends.errors import BackendError
-from qbrain.backends.fractional import fold_angles, with_fractional_rzz
+from qbrain.backends.fractional import copy_target, fold_angles, with_fractional_rzz
 from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.registry import open_sampler
-from qbrain.backends.snapshot import cut
+from qbrain.backends.snapshot import cut, cut_target
 
 HALF_PI = math.pi / 2
 
 
 def fractional(qubits=3):
     return cut("fake_fez", qubits, True).target
+
+
+def figures(target, name):
+    return {place: (known.duration, known.error) for place, known in target[name].items()}
 
 
 def rzz(theta, i=0, j=1):
@@ -71,14 +77,35 @@ def test_gates_and_places():
 
 def test_the_emulated_gate_has_the_device_gates_figures():
     plain, target = cut("fake_fez", 3).target, fractional()
-    assert target["rzz"] == plain["cz"]
+    assert figures(target, "rzz") == figures(plain, "cz")
     assert "rzz" not in plain.operation_names
-    assert target["sx"] == plain["sx"]
+    assert figures(target, "sx") == figures(plain, "sx")
     assert target.dt == plain.dt
     with pytest.raises(BackendError, match="two-qubit gate"):
         with_fractional_rzz(cut("fake_armonk", 1).target)
+
+
+def test_copies_keep_the_angle_bounds():
+    target = fractional()
+    for copy in (with_fractional_rzz(target), copy_target(target), cut_target(target, (1, 2))):
+        assert copy.supported_angle_bound("rzz", [HALF_PI])
+        assert not copy.supported_angle_bound("rzz", [HALF_PI + 1e-9])
+        assert not copy.supported_angle_bound("rzz", [-1e-9])
+        assert not copy.gate_has_angle_bounds("rz")
+    wider = copy_target(target, rzz_bounds=(-1e-6, HALF_PI))
+    assert wider.supported_angle_bound("rzz", [-1e-7])
+    assert copy_target(cut("fake_fez", 3).target).has_angle_bounds() is False
+
+
+@pytest.mark.parametrize(
+    ("gate", "bounds"), [(RZGate, (0.0, 1.0)), (RZZGate, (0.0, 1.0)), (RZZGate, (0.1, 2.0))]
+)
+def test_bounds_that_nobody_can_read_are_refused(gate, bounds):
+    target = Target(num_qubits=2)
+    wire = tuple(range(gate(0.1).num_qubits))
+    target.add_instruction(gate(Parameter("a")), {wire: None}, angle_bounds=[bounds])
     with pytest.raises(BackendError, match="angle bounds"):
-        with_fractional_rzz(target)
+        copy_target(target)
 
 
 def test_the_emulated_gate_is_noisy():

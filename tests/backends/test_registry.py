@@ -62,6 +62,28 @@ def test_fractional_gates_are_for_snapshots():
         open_sampler("aer", qubits=2, fractional=True)
 
 
+@pytest.mark.parametrize("name", ["aer", "statevector"])
+def test_ideal_simulators_have_one_place(name):
+    assert open_sampler(name, qubits=2, placements=1).placements == 1
+    with pytest.raises(BackendError, match=f"placements: wanted 1 on {name}, got 2"):
+        open_sampler(name, qubits=2, placements=2)
+
+
+@pytest.mark.parametrize("placements", [0, -1, 1.5, "2", True])
+def test_bad_numbers_of_placements_are_refused(placements):
+    with pytest.raises(BackendError, match="placements: wanted an integer >= 1"):
+        open_sampler("fake_lima", qubits=2, placements=placements)
+
+
+def test_more_placements_than_the_device_has():
+    with pytest.raises(BackendError, match=r"placements: wanted 3 lines of 3 .* got 1"):
+        open_sampler("fake_lima", qubits=3, placements=3)
+    with pytest.raises(BackendError, match="qubits: wanted a line of 5 on fake_lima, got none"):
+        open_sampler("fake_lima", qubits=5, placements=2)
+    with pytest.raises(BackendError, match="qubits: wanted an integer"):
+        open_sampler("fake_lima", qubits=0, placements=2)
+
+
 def test_importing_is_cheap():
     code = (
         "import sys; import qbrain.backends.registry as r; r.backend_names();"

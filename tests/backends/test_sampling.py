@@ -1,5 +1,7 @@
 """Seeds, checks and result packing, for every kind of sampler."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,29 @@ def test_seeds_do_not_collide_over_a_long_run():
     assert len(seeds) >= 4999
 
 
+def test_streams_and_placements_have_seeds_of_their_own():
+    keys = itertools.product(range(3), range(2), range(3), range(3))
+    seeds = {pub_seed(7, k, i, stream=s, placement=p) for k, i, s, p in keys}
+    assert len(seeds) == 3 * 2 * 3 * 3
+    # runs of before streams and placements go on as they began
+    old = np.random.SeedSequence(7, spawn_key=(5, 1)).generate_state(1, np.uint32)[0] >> 1
+    assert pub_seed(7, 5, 1) == pub_seed(7, 5, 1, stream=0, placement=0) == old
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_streams_of_a_step_are_independent(name):
+    circuits = [superposition(4) for _ in range(3)]
+    for stream, circuit in enumerate(circuits):
+        circuit.metadata["stream"] = stream
+    sampler = open_sampler(name, qubits=2, seed=3)
+    result = sampler.run(circuits, shots=2000).result()
+    assert np.array_equal(bits(result), bits(sampler.run([superposition(4)], shots=2000).result()))
+    for a, b in itertools.combinations(range(3), 2):
+        same = np.mean(bits(result, a)[:, 0] == bits(result, b)[:, 0])
+        # fair coins agree half of the time: six standard errors
+        assert abs(same - 0.5) < 6 * 0.5 / 2000**0.5
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_registers_in_any_order_hold_the_right_bits(name):
     # qubit 1 is |1⟩ and is read into bit 2 of the second register; the first stays untouched
@@ -134,10 +159,25 @@ def test_bad_seeds_are_refused(seed):
         open_sampler("aer", qubits=2, seed=seed)
 
 
-@pytest.mark.parametrize("step", [-1, 0.5, "first"])
-def test_bad_steps_are_refused(step):
-    with pytest.raises(BackendError, match="metadata"):
-        open_sampler("aer", qubits=2).run([superposition(step)], shots=5)
+@pytest.mark.parametrize("name", ["step", "stream", "placement"])
+@pytest.mark.parametrize("value", [-1, 0.5, "first", True])
+def test_bad_numbers_in_the_metadata_are_refused(name, value):
+    circuit = superposition()
+    circuit.metadata = {name: value}
+    with pytest.raises(BackendError, match=rf"metadata\['{name}'\]: wanted an integer >= 0"):
+        open_sampler("aer", qubits=2).run([circuit], shots=5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_there_is_one_place_where_no_more_were_asked_for(name):
+    sampler = open_sampler(name, qubits=2, seed=1)
+    assert sampler.placements == 1
+    assert sampler.targets == (sampler.target,)
+    assert sampler.readouts == (sampler.readout,)
+    circuit = superposition()
+    circuit.metadata = {"placement": 1}
+    with pytest.raises(BackendError, match="wanted an integer below 1, got 1"):
+        sampler.run([circuit], shots=5)
 
 
 def test_circuits_that_do_not_fit_are_refused():

@@ -7,6 +7,8 @@ import time
 import numpy as np
 import pytest
 from qiskit import QuantumCircuit
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import CZGate, RZZGate, SXGate
 from qiskit.quantum_info import SuperOp
 from qiskit.transpiler import InstructionProperties, Target
 from qiskit_aer import AerSimulator
@@ -18,6 +20,7 @@ from qbrain.backends.errors import BackendError
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import (
     cut,
+    cut_target,
     line_costs,
     load,
     noise_models,
@@ -26,6 +29,24 @@ from qbrain.backends.snapshot import (
 )
 from qbrain.backends.states import simulate_states
 from qbrain.backends.validation import validate
+
+
+def bare_line(**errors):
+    """Three qubits in a row with two-qubit gates of given errors on its two edges."""
+    target = Target(num_qubits=3)
+    target.add_instruction(
+        SXGate(), {(q,): InstructionProperties(duration=3e-8, error=1e-4) for q in range(3)}
+    )
+    for name, values in errors.items():
+        known = {
+            edge: InstructionProperties(duration=1e-7, error=error)
+            for a, error in enumerate(values)
+            for edge in ((a, a + 1), (a + 1, a))
+        }
+        gate = CZGate() if name == "cz" else RZZGate(Parameter("angle"))
+        bounds = [(0.0, math.pi / 2)] if name == "rzz" else None
+        target.add_instruction(gate, known, angle_bounds=bounds)
+    return target
 
 
 def symmetric(readout):
@@ -172,6 +193,39 @@ class TestChoice:
         ]
         assert lost
         assert not set(lost) & set(line_costs(kingston.target, kingston.readout, 6).node)
+
+    def test_dead_edges_are_not_in_the_target(self):
+        """The same cut of a device of three in a row, of which one edge is out of order."""
+        whole = bare_line(cz=[0.01, 1.0], rzz=[0.01, 0.02])
+        part = cut_target(whole, (2, 1, 0))
+        assert set(part["cz"]) == {(1, 2), (2, 1)}
+        assert set(part["rzz"]) == {(0, 1), (1, 0), (1, 2), (2, 1)}
+        assert "rzz" not in cut_target(whole, (0, 1, 2), without=("rzz",)).operation_names
+        assert "rzz" not in cut_target(bare_line(rzz=[1.0, None]), (0, 1, 2)).operation_names
+        # an unknown error of another gate is no reason to leave it out
+        assert set(cut_target(bare_line(cz=[None, 0.1]), (0, 1))["cz"]) == {(0, 1), (1, 0)}
+
+    def test_fractional_lines_need_every_gate_on_every_edge(self):
+        readout = np.zeros((3, 2))
+
+        def edges(fractional, **errors):
+            return line_costs(bare_line(**errors), readout, 2, fractional=fractional).edge
+
+        assert set(edges(False, cz=[0.01, 0.01], rzz=[0.01, 1.0])) == {(0, 1), (1, 2)}
+        assert set(edges(True, cz=[0.01, 0.01], rzz=[0.01, 1.0])) == {(0, 1)}
+        assert set(edges(True, cz=[1.0, 0.01], rzz=[0.01, 0.01])) == {(1, 2)}
+        assert edges(True, cz=[0.01, 0.02]) == edges(False, cz=[0.01, 0.02])
+        # the worse gate counts; without fractional gates, rzz does not count at all
+        worse = edges(True, cz=[0.01, 0.03], rzz=[0.03, 0.01])
+        assert worse[0, 1] == worse[1, 2] == edges(False, cz=[0.03, 0.03])[0, 1]
+        plain = edges(False, cz=[0.01, 0.01])
+        assert edges(False, cz=[0.01, 0.01], rzz=[0.03, 0.001]) == plain
+
+    def test_a_snapshot_with_fractional_gates_of_its_own(self):
+        plain, part = cut("fake_fractional", 3), cut("fake_fractional", 3, True)
+        assert not {"rx", "rzz"} & set(plain.target.operation_names)
+        assert {"rx", "rzz"} <= set(part.target.operation_names)
+        assert not part.target.supported_angle_bound("rzz", [-0.1])
 
     @pytest.mark.parametrize("qubits", [1, 2, 3, 4])
     def test_short_lines(self, qubits):

@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import transpile
+from qiskit.circuit import Parameter
+from qiskit.circuit.library import CZGate, RZGate, SXGate, XGate
 from qiskit.quantum_info import Operator, Statevector
-from qiskit.transpiler import CouplingMap
+from qiskit.transpiler import CouplingMap, Target
 
+from qbrain.backends.compile import to_isa, two_qubit_gates
+from qbrain.backends.fractional import RZZ_BOUNDS, fold_angles, with_fractional_rzz
 from qbrain.circuits.lmg import pair_sequence
 from qbrain.circuits.swap_network import (
     CircuitError,
@@ -250,6 +254,174 @@ def test_binding_after_translation_needs_no_second_translation():
         np.testing.assert_allclose(
             Operator(bound).data, Operator(piece.assign_parameters([phase])).data, atol=1e-9
         )
+
+
+# ------------------------------------------------------------------------------ fractional gates
+
+
+def fractional_line(qubits):
+    """A line of cz and of rzz at angles in [0, π/2], without errors or durations."""
+    target = Target(num_qubits=qubits)
+    ends = [(q, q + 1) for q in range(qubits - 1)]
+    target.add_instruction(CZGate(), dict.fromkeys(ends + [(b, a) for a, b in ends]))
+    for gate in (RZGate(Parameter("angle")), SXGate(), XGate()):
+        target.add_instruction(gate, {(q,): None for q in range(qubits)})
+    return with_fractional_rzz(target)
+
+
+def unitary(circuit):
+    return Operator(circuit).data
+
+
+@pytest.mark.parametrize(("gamma", "form", "method"), CASES)
+@pytest.mark.parametrize("order", [1, 2, 4])
+@pytest.mark.parametrize("neurons", [1, 2, 3, 4, 5])
+def test_fractional_steps_are_the_same_unitaries(neurons, order, gamma, form, method):
+    options = {"field": True, "order": order, "form": form, "method": method, "initial": 1}
+    plain = network_program(neurons, gamma, **options)
+    program = network_program(neurons, gamma, **options, fractional=True)
+    assert program.orders == plain.orders
+    assert program.prepare == plain.prepare
+    for index in range(len(plain.steps)):
+        for phase, field in ((0.9, 0.3), (-7.3, 1.1)):
+            np.testing.assert_allclose(
+                unitary(program.bind(index, phase, field)),
+                unitary(plain.bind(index, phase, field)),
+                atol=1e-12,
+            )
+
+
+def test_fractional_steps_of_six_neurons_are_the_same_unitaries():
+    for options in ({"order": 1}, {"order": 2, "field": True}, {"order": 1, "method": "parity"}):
+        plain = network_program(6, 1.0, **options)
+        program = network_program(6, 1.0, **options, fractional=True)
+        for index in range(len(plain.steps)):
+            np.testing.assert_allclose(
+                unitary(program.bind(index, 2.3)), unitary(plain.bind(index, 2.3)), atol=1e-12
+            )
+
+
+@pytest.mark.parametrize("method", ["fused", "parity"])
+@pytest.mark.parametrize("neurons", range(1, 7))
+def test_fractional_single_layer_is_the_same_evolution(neurons, method):
+    for initial in {0, 1, neurons}:
+        plain = network_single_layer(neurons, initial, method=method)
+        program = network_single_layer(neurons, initial, method=method, fractional=True)
+        for phase in (0.7, -1.9, 8.9):
+            found, expected = (
+                by_neuron(Statevector(p.circuit([phase], measure=False)).data, p.order_after(1))
+                for p in (program, plain)
+            )
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+
+
+@pytest.mark.parametrize("neurons", [2, 3, 4, 5, 6, 8])
+def test_two_qubit_gates_with_rzz(neurons):
+    target = fractional_line(neurons)
+    sweep = 3 * neurons * (neurons - 1) // 2 - 2 * (neurons - 1)
+
+    def gates(program):
+        return [two_qubit_gates(to_isa(piece, target)) for piece in program.steps]
+
+    assert gates(network_single_layer(neurons, fractional=True)) == [sweep]
+    assert gates(network_program(neurons, 1.0, order=1, fractional=True)) == [sweep, sweep]
+    assert gates(network_program(neurons, -1.0, order=1, fractional=True)) == [sweep, sweep]
+    piece = to_isa(network_single_layer(neurons, fractional=True).steps[0], target)
+    assert piece.count_ops()["rzz"] == neurons - 1
+    # where rzz saves nothing, the circuits are the ones without it
+    for gamma, options in ((0.8, {"order": 1}), (0.8, {"order": 2}), (1.0, {"method": "parity"})):
+        plain = network_program(neurons, gamma, **options)
+        program = network_program(neurons, gamma, **options, fractional=True)
+        if neurons == 2 and options.get("method") == "parity":
+            assert (gates(plain), gates(program)) == ([2, 2], [1, 1])
+        else:
+            assert program.steps == plain.steps
+
+
+def test_two_qubit_gates_of_six_neurons_with_rzz():
+    target = fractional_line(6)
+    counts = {
+        (method, fractional): two_qubit_gates(
+            to_isa(network_single_layer(6, method=method, fractional=fractional).steps[0], target)
+        )
+        for method in ("fused", "parity")
+        for fractional in (False, True)
+    }
+    assert counts == {
+        ("fused", False): 40,
+        ("fused", True): 35,
+        ("parity", False): 21,
+        ("parity", True): 21,
+    }
+
+
+@pytest.mark.parametrize("phase", [0.0, 0.9, -4.0, 11.0, 60.0])
+@pytest.mark.parametrize("neurons", [2, 3, 4])
+def test_bound_steps_fold_into_the_bounds_of_rzz(neurons, phase):
+    target = fractional_line(neurons)
+    program = network_program(neurons, 1.0, field=True, fractional=True)
+    native = to_isa(program.steps[0], target)
+    values = {p: {"phase": phase, "field_phase": 0.4}[p.name] for p in native.parameters}
+    folded = to_isa(fold_angles(native.assign_parameters(values), target), target)
+    angles = [float(step.params[0]) for step in folded.data if step.name == "rzz"]
+    assert len(angles) <= neurons - 1
+    low, high = RZZ_BOUNDS
+    assert all(low <= angle <= high for angle in angles)
+    np.testing.assert_allclose(unitary(folded), unitary(program.bind(0, phase, 0.4)), atol=1e-9)
+
+
+def least_gates(neurons, *, rzz, from_product):
+    """Least CX and rzz on a line that turn all pairs of one axis, by breadth-first search.
+
+    Qubits hold sums of neurons: CX adds the control's to the target's, a sum of two neurons is
+    turned by RZ for nothing, rzz turns by the sum of two neighbours' sums. It begins and ends with
+    one neuron a qubit; backwards, a product state is an end with any sums.
+    """
+    pairs = {1 << i | 1 << j for i in range(neurons) for j in range(i)}
+
+    def least_name(labels, met):
+        # neurons are alike: name them by the qubits that they are in
+        columns = [sum((x >> k & 1) << q for q, x in enumerate(labels)) for k in range(neurons)]
+        rank = {k: i for i, k in enumerate(sorted(range(neurons), key=columns.__getitem__))}
+
+        def rename(x):
+            return sum(1 << rank[k] for k in range(neurons) if x >> k & 1)
+
+        return tuple(map(rename, labels)), frozenset(map(rename, met))
+
+    found, gates = {least_name([1 << q for q in range(neurons)], ())}, 0
+    seen = set(found)
+    while True:
+        for labels, met in found:
+            if len(met) == len(pairs) and (from_product or all(x.bit_count() == 1 for x in labels)):
+                return gates
+        gates += 1
+        after = set()
+        for labels, met in found:
+            for q in range(neurons - 1):
+                both = labels[q] ^ labels[q + 1]
+                more = met | ({both} & pairs)
+                after.add(least_name([*labels[:q], both, *labels[q + 1 :]], more))
+                after.add(least_name([*labels[: q + 1], both, *labels[q + 2 :]], more))
+                if rzz:
+                    after.add(least_name(labels, more))
+        found = after - seen
+        seen |= found
+
+
+@pytest.mark.parametrize(
+    ("neurons", "from_product", "gates", "gates_with_rzz"),
+    [
+        (2, True, 1, 1),
+        (2, False, 2, 1),
+        (3, True, 3, 3),
+        (3, False, 5, 5),
+        (4, True, 6, 6),
+    ],
+)
+def test_rzz_saves_nothing_in_parities_of_few_but_two(neurons, from_product, gates, gates_with_rzz):
+    assert least_gates(neurons, rzz=False, from_product=from_product) == gates
+    assert least_gates(neurons, rzz=True, from_product=from_product) == gates_with_rzz
 
 
 # ------------------------------------------------------------------------------ refusals

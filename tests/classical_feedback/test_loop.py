@@ -23,10 +23,11 @@ def loop(done=(), log=None, steps=6, **changes):
         assert len(controls) == k + 1
         if log is not None:
             log.append(("build", k))
-        return flip(controls[k])
+        return [flip(controls[k])]
 
     def estimate(counts):
-        return counts.get(1, 0) / sum(counts.values())
+        (only,) = counts
+        return only.get(1, 0) / sum(only.values())
 
     arguments = {
         "times": [0.5 * k for k in range(steps)],
@@ -48,7 +49,7 @@ def test_each_control_follows_from_the_measurement_before_it():
     assert steps[0].control == 0.3
     for before, after in itertools.pairwise(steps):
         assert after.control == before.control + 0.5 * before.estimate
-        assert before.estimate == before.counts.get(1, 0) / 100
+        assert before.estimate == before.counts[0].get(1, 0) / 100
 
 
 def test_a_step_is_yielded_before_the_next_is_built():

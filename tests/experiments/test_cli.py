@@ -98,7 +98,7 @@ def test_compare_and_backends_and_estimate(finished):
         pytest.approx(result["rmse_excitation"])
     ] * 2
     assert mitigated[0]["rms_distance_to_first"] == 0
-    assert "rmse excitation" in qbrain("compare", path, cwd=path.parent).stdout
+    assert "RMSE E" in qbrain("compare", path, cwd=path.parent).stdout
     listed = json.loads(qbrain("backends", "--json", cwd=path.parent).stdout)["backends"]
     assert {"exact", "aer", "statevector", "fake_fez"} <= {row["name"] for row in listed}
     cost = json.loads(

@@ -56,10 +56,29 @@ def finish(path):
 FORMS = {
     "dicke replay": (["--encoding", "dicke", "--steps", "3"], 4),
     "dicke orbit": (["--encoding", "dicke", "--evolution", "orbit"], 1),
-    "dicke fast-forward": (["--encoding", "dicke", "--evolution", "fast-forward"], 6),
+    "dicke fast-forward": (["--encoding", "dicke", "--evolution", "fast-forward"], 1),
+    "dicke fast-forward, live": (
+        ["--encoding", "dicke", "--evolution", "fast-forward", "--feedback", "live"],
+        6,
+    ),
     "dicke relax": (["--encoding", "dicke", "--evolution", "relax"], None),
     "qubit replay": (["--neurons", "4", "--steps", "2", "--time", "1"], 3),
-    "qubit fast-forward": (["--gamma", "1", "--evolution", "fast-forward"], 6),
+    "qubit fast-forward": (["--gamma", "1", "--evolution", "fast-forward"], 1),
+    "fractional gates": (
+        ["--gamma", "1", "--evolution", "fast-forward", "--fractional-gates", "true"],
+        1,
+    ),
+    "echoes": (
+        ["--neurons", "4", "--evolution", "fast-forward", "--mitigation", "parity+echo"],
+        1,
+    ),
+    "all mitigations on two lines": (
+        [
+            *("--neurons", "4", "--steps", "2", "--time", "1", "--placements", "2"),
+            *("--mitigation", "parity+readout+echo+zne"),
+        ],
+        3,
+    ),
     "qubit orbit": (["--gamma", "1", "--evolution", "orbit"], 1),
     "twirled and decoupled": (
         [

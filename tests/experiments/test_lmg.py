@@ -7,9 +7,10 @@ import xarray as xr
 from qbrain.backends.validation import DispatchRefused
 from qbrain.experiments import lmg
 from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.lmg_circuits import Drive, ExactEnergy
+from qbrain.experiments.lmg_circuits import Drive, ExactEnergy, Formula
 from qbrain.experiments.lmg_result import step_error
-from qbrain.experiments.lmg_trotter import predicted_trotter_error
+from qbrain.experiments.lmg_trotter import Plan, predicted_trotter_error
+from qbrain.experiments.mitigation import Mitigator, Reading
 from qbrain.experiments.report import verdict
 from qbrain.reference.lmg import LMG, simulate
 
@@ -192,19 +193,17 @@ def test_relaxation_takes_a_field_and_few_rounds(tmp_path):
 
 
 def test_readout_errors_follow_the_qubits_through_the_network():
-    experiment = lmg.Experiment(
-        configure(neurons=4, backend="fake_fez", mitigation="readout", shots=10**6)
-    )
-    prepared = experiment.at_phase(0, 1.3)
-    order = lmg.read_order(prepared.isa)
+    experiment = lmg.Experiment(configure(neurons=4, backend="fake_fez", mitigation="readout"))
+    point = experiment.point(1, experiment.foreseen())[0]
+    order = lmg.read_order(point.prepared.isa)
     assert sorted(order) == [0, 1, 2, 3]
     assert order != (0, 1, 2, 3)
     # errors on one qubit only, and only false ones: what they add to E is known
     errors = np.zeros((4, 2))
     errors[order[1], 0] = 0.3
-    experiment.sampler.readout = errors
+    mitigator = Mitigator(4, frozenset({"readout"}), parity=0, published=[errors])
     silent = {0: 700_000, 2: 300_000}  # bit 1 is read from that qubit
-    estimate = experiment.estimate(silent, order)
+    estimate = mitigator.estimate([Reading(point.role, silent, order, 12)])
     assert estimate.raw_value == pytest.approx(0.075)
     assert estimate.value == pytest.approx(0, abs=1e-12)
 
@@ -215,6 +214,80 @@ def test_readout_correction_beside_raw(tmp_path):
         evolution="fast-forward", mitigation="parity+readout",
     )  # fmt: skip
     assert result["rmse_excitation"] < result["rmse_excitation_raw"]
+    (measured,) = result["readout_calibration"]
+    published = lmg.Experiment(configure(neurons=4, backend="fake_fez")).sampler.readout
+    for column, name in enumerate(("p_1_given_0", "p_0_given_1")):
+        # five standard errors of 8000 shots, and the error of the X that prepares |1⟩
+        bound = 5 * np.sqrt(published[:, column].clip(1e-3) / 8000) + 1e-3
+        assert np.all(np.abs(np.array(measured[name]) - published[:, column]) < bound)
+
+
+MITIGATED = {"neurons": 4, "gamma": 0.8, "g0": 1.5, "time": 4, "steps": 4, "backend": "fake_fez"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "circuits"),
+    [
+        ({"mitigation": "parity+echo"}, 5 + 3),
+        ({"mitigation": "zero"}, 5 + 4),
+        ({"mitigation": "parity+zne", "noise_scales": "1,2"}, 10),
+        ({"mitigation": "parity", "placements": 3}, 15),
+        ({"mitigation": "parity+readout+echo+zne", "placements": 2}, 30 + 18 + 4),
+        ({"mitigation": "echo", "evolution": "fast-forward"}, 5 + 3),
+        ({"mitigation": "echo", "evolution": "fast-forward", "gamma": 1.0, "initial": "half"}, 7),
+        ({"mitigation": "parity+echo", "evolution": "fast-forward", "feedback": "afterwards"}, 9),
+        ({"mitigation": "echo", "encoding": "dicke", "neurons": 10}, 5 + 2),
+        ({"mitigation": "readout+echo", "encoding": "dicke", "evolution": "orbit"}, None),
+        ({"mitigation": "parity+echo", "evolution": "relax", "shots": 1000}, None),
+    ],
+)
+def test_every_mitigation_in_a_run(tmp_path, settings, circuits):
+    result, data = run(tmp_path / "run", **{**MITIGATED, **settings})
+    assert result["circuits"] == result["validated"]
+    assert circuits is None or result["circuits"] == circuits
+    rows = {row["mitigation"]: row for row in result["mitigations"]}
+    own = rows[result["mitigation"]]
+    assert rows["raw"]["rmse_excitation"] == pytest.approx(result["rmse_excitation_raw"])
+    assert own["rmse_excitation"] == pytest.approx(result["rmse_excitation"])
+    assert own["hellinger_fidelity"] == pytest.approx(result["population_fidelity"])
+    assert rows["raw"]["extra_shots"] == 0
+    points = result["circuits"] - data.sizes["time"] * result.get("rounds", 1)
+    if settings.get("evolution") != "orbit":
+        assert own["extra_shots"] == points * result["shots"]
+    np.testing.assert_allclose(data.mitigated_populations.sum("excitations"), 1, atol=1e-9)
+    # every point within 5 of its own error bars, the formula's error and 0.02 for what is left
+    error = np.abs(data.excitation - data.exact_excitation)
+    assert np.all(error < 5 * data.excitation_stderr + data.trotter_error + 0.02)
+
+
+def test_mitigation_brings_eight_points_of_forty_gates_a_step_near_the_exact_curve(tmp_path):
+    result, _ = run(
+        tmp_path / "run", neurons=6, gamma=0.8, tau_r=0, time=6, steps=8,
+        backend="fake_fez", mitigation="parity+echo",
+    )  # fmt: skip
+    assert result["two_qubit_gates"] == 320
+    assert result["trotter_steps"] == 1
+    rows = {row["mitigation"]: row["rmse_excitation"] for row in result["mitigations"]}
+    assert 0.06 < rows["raw"] < 0.1
+    assert rows["parity+echo"] < 0.03
+    assert rows["parity+echo"] < rows["echo"] < rows["raw"]
+    assert result["mitigations"][-1]["within_two_bars"] >= 7 / 9
+
+
+def test_each_circuit_has_the_trotter_steps_that_its_phase_is_worth():
+    settings = {"neurons": 6, "gamma": 0.8, "tau_r": 0, "time": 6, "steps": 8}
+    settings |= {"evolution": "fast-forward", "max_trotter_error": 0.1}
+    chosen = {}
+    for mitigation in ("none", "parity+echo"):
+        config = configure(**settings, backend="fake_fez", mitigation=mitigation)
+        experiment = lmg.Experiment(config)
+        phases = [control.phase for control in experiment.foreseen()[1:]]
+        chosen[mitigation] = [experiment.trotter(phase) for phase in phases]
+    # more for longer phases; gates that can be corrected may be more
+    assert chosen["none"][0] == chosen["parity+echo"][0] == 1
+    assert chosen["parity+echo"][-1] > chosen["none"][-1] > 1
+    ideal = lmg.Experiment(configure(**settings, backend="aer"))
+    assert ideal.trotter(0.75) == ideal.trotter(6.0)
 
 
 @pytest.mark.parametrize("initial", ["half", "saturated", "3"])
@@ -281,9 +354,8 @@ def test_the_predicted_trotter_error_is_the_one_the_gate_finds(tmp_path, splitti
     config = configure(**settings, trotter_order=1, shots=10**5, backend=backend,
                        max_trotter_error=0.2)  # fmt: skip
     experiment = lmg.Experiment(config)
-    predicted = predicted_trotter_error(
-        config, experiment.model, 0, experiment.exact.phase.values, 1, splitting
-    )
+    plan = Plan(config, experiment.model, 0, experiment.exact.phase.values, Formula(1, splitting))
+    predicted = predicted_trotter_error(plan, lambda phase: 1)
     result = lmg.start(config, tmp_path / "run")
     assert predicted > 1e-3
     assert result["trotter_error_max"] == pytest.approx(predicted, rel=0.15)

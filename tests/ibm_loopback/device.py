@@ -47,11 +47,13 @@ from samplomatic.quantum_program import SamplexItem
 
 from qbrain.backends.aer import NoisyAerSampler
 from qbrain.backends.compile import duration, scheduled
+from qbrain.backends.fractional import FRACTIONAL, copy_target
 from qbrain.backends.snapshot import cut_target, noise_models
 
 __all__ = ["Device", "Outcome", "ProgramError", "device_names", "open_device"]
 
-FRACTIONAL = ("rx", "rzz")
+# the device, too, lets rounding errors pass
+RZZ_BOUNDS = (-1e-10, math.pi / 2 + 1e-10)
 # IBM's own fixed cost of a job, in seconds of the processor.
 JOB_SECONDS = 2.0
 
@@ -288,7 +290,7 @@ class Device:
         if qubits not in self._samplers:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                target = _bounded(cut_target(self.target, qubits))
+                target = copy_target(cut_target(self.target, qubits), rzz_bounds=RZZ_BOUNDS)
                 readout = self._readout[list(qubits)]
                 channels, mixtures = noise_models(target, readout)
             self._samplers[qubits] = NoisyAerSampler(
@@ -416,25 +418,3 @@ def _fingerprint(item: Any, shots: int) -> list[int]:
         array = isinstance(value, np.ndarray)
         digest.update(np.ascontiguousarray(value).tobytes() if array else repr(value).encode())
     return [int(word) for word in np.frombuffer(digest.digest(), dtype="<u4")]
-
-
-def _bounded(target: Target) -> Target:
-    """A copy in which ``rzz`` has the device's bounds, which cutting does not keep."""
-    copied = Target(
-        num_qubits=target.num_qubits,
-        dt=target.dt,
-        granularity=target.granularity,
-        min_length=target.min_length,
-        pulse_alignment=target.pulse_alignment,
-        acquire_alignment=target.acquire_alignment,
-        qubit_properties=target.qubit_properties,
-    )
-    for name in target.operation_names:
-        copied.add_instruction(
-            target.operation_from_name(name),
-            dict(target[name]),
-            name=name,
-            # the device, too, lets rounding errors pass
-            angle_bounds=[(-1e-10, math.pi / 2 + 1e-10)] if name == "rzz" else None,
-        )
-    return copied

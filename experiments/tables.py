@@ -1,0 +1,48 @@
+"""Rows of figures as a table on stdout."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["cell", "print_rows"]
+
+_TITLES = {
+    "two_qubit_gates": "2q gates",
+    "rmse_excitation": "RMSE E",
+    "max_error_excitation": "max error",
+    "within_two_bars": "in 2 bars",
+    "hellinger_fidelity": "Hellinger",
+    "kept_fraction": "kept",
+    "rms_distance_to_first": "to first",
+}
+
+
+def cell(value: Any) -> str:
+    """A figure in four digits, a dash where there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_rows(
+    rows: Sequence[Mapping[str, Any]], names: Sequence[str], *, group: Sequence[str] = ()
+) -> None:
+    """The named columns of ``rows``; columns of ``group`` are left blank where a row repeats them.
+
+    Wider than a narrow terminal, which wraps whole lines: folding would tear numbers apart.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for name in names:
+        title = _TITLES.get(name, name.replace("_", " "))
+        table.add_column(title, no_wrap=name != "run", overflow="fold")
+    before: list[Any] = []
+    for row in rows:
+        head = [row[name] for name in group]
+        same = bool(group) and head == before
+        before = head
+        table.add_row(*("" if same and name in group else cell(row[name]) for name in names))
+    Console(width=max(200, Console().width)).print(table)
