@@ -49,6 +49,10 @@ class BaseConfig(BaseModel):
         None, ge=0, description="seed of everything random (drawn and recorded if not given)"
     )
 
+    validation: Literal["auto", "statevector", "matrix-product-state"] = Field(
+        "auto", description="how the gate simulates a circuit; auto: by the number of qubits"
+    )
+
     execution_mode: Literal["auto", "session", "batch", "job"] = Field(
         "auto", description="ibm_<device>: how jobs are sent; auto takes what the plan allows"
     )
@@ -251,9 +255,16 @@ class LMGConfig(BaseConfig):
                 "backend exact runs no circuit",
                 *("encoding", "evolution", "trotter_order", "trotter_steps", "synthesis"),
                 *("feedback_order", "mitigation", "max_trotter_error", "placements"),
-                *("fractional_gates",),
+                *("fractional_gates", "validation"),
             )
             return
+        if self.validation == "matrix-product-state" and (
+            self.encoding == "dicke" or self.evolution == "incremental"
+        ):
+            raise NotApplicable(
+                "validation: matrix-product-state is for a qubit a neuron, from the start on; "
+                f"got encoding {self.encoding}, evolution {self.evolution}"
+            )
         if self.evolution == "incremental":
             if self.backend not in ("aer", "statevector"):
                 raise NotApplicable(

@@ -66,19 +66,19 @@ __all__ = ["Experiment", "Measured", "resume", "start"]
 
 Array = NDArray[np.float64]
 Step = LoopStep[SynapticState, Estimate]
-Checks = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Measured:
     """A finished step: what came of each of its circuits, and what the gate found of them.
 
-    The first reading is the point itself, unmitigated; ``checks``: one list a circuit.
+    The first reading is the point itself, unmitigated; ``validation``: one record a circuit, of
+    the method and the checks.
     """
 
     step: Step
     readings: tuple[Reading, ...]
-    checks: list[Checks]
+    validation: list[dict[str, Any]]
 
     def journal(self) -> dict[str, Any]:
         """Record for the journal; ``Experiment.restore`` reads it back."""
@@ -88,7 +88,7 @@ class Measured:
             "time": self.step.time,
             "control": [state.r, state.utilisation, state.phase],
             "readings": [reading.record() for reading in self.readings],
-            "checks": self.checks,
+            "validation": self.validation,
         }
 
 
@@ -243,8 +243,8 @@ class Experiment:
         g0 = self.config.g0
         return max(self.trotter(g0 * control.phase) for control in self.foreseen())
 
-    def gate(self, task: Task, index: int) -> Checks:
-        """Validate one circuit; the record's checks. Raises ``DispatchRefused``."""
+    def gate(self, task: Task, index: int) -> dict[str, Any]:
+        """Validate one circuit; method and checks. Raises ``DispatchRefused``."""
         prepared = task.prepared
         where = f", placement {task.role.placement}" if self.config.placements > 1 else ""
         record = validate(
@@ -258,16 +258,17 @@ class Experiment:
             name=prepared.name + where,
             step=index,
             start=prepared.start,
-        )
-        return list(record.to_dict()["checks"])
+            method=self.config.validation.replace("-", "_"),
+        ).to_dict()
+        return {"method": record["method"], "checks": list(record["checks"])}
 
     def _admit(
         self, tasks: Sequence[Task], index: int
-    ) -> tuple[list[QuantumCircuit], list[Checks]]:
+    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
         """Circuits of one step, through the gate and labelled for the sampler."""
-        circuits, checks = [], []
+        circuits, records = [], []
         for stream, task in enumerate(tasks):
-            checks.append(self.gate(task, index))
+            records.append(self.gate(task, index))
             # one circuit object may serve several steps
             circuit = task.prepared.isa.copy() if stream else task.prepared.isa
             circuit.metadata = {
@@ -275,7 +276,7 @@ class Experiment:
                 **{"step": index, "stream": stream, "placement": task.role.placement},
             }
             circuits.append(circuit)
-        return circuits, checks
+        return circuits, records
 
     def restore(self, record: Mapping[str, Any]) -> Measured:
         """A step from its journal line; the estimate follows from the counts again."""
@@ -286,7 +287,7 @@ class Experiment:
             estimate = self.mitigator.estimate(readings)
             counts = tuple(reading.counts for reading in readings)
             step = Step(record["step"], float(record["time"]), state, counts, estimate)
-            return Measured(step, readings, list(record["checks"]))
+            return Measured(step, readings, list(record["validation"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise RunDirectoryError(
                 f"steps.jsonl: step {record.get('step')} is not a record of this run: {error}"
@@ -305,13 +306,13 @@ class Experiment:
 
     def _measure_loop(self, done: Sequence[Measured]) -> Iterator[Measured]:
         tasks: list[Task] = []
-        checks: list[Checks] = []
+        records: list[dict[str, Any]] = []
         readings: tuple[Reading, ...] = ()
 
         def build(index: int, controls: Sequence[SynapticState]) -> list[QuantumCircuit]:
-            nonlocal tasks, checks
+            nonlocal tasks, records
             tasks = self.point(index, controls) + (self.references if index == 0 else [])
-            circuits, checks = self._admit(tasks, index)
+            circuits, records = self._admit(tasks, index)
             return circuits
 
         def estimate(counts: Sequence[Mapping[int, int]]) -> Estimate:
@@ -335,7 +336,7 @@ class Experiment:
             shots=self.config.shots,
             done=[m.step for m in done],
         ):
-            yield Measured(step, readings, checks)
+            yield Measured(step, readings, records)
 
     def _measure_relax(self, done: list[Measured]) -> Iterator[Measured]:
         """Waveform relaxation: whole trajectories, until r(t) agrees with itself."""

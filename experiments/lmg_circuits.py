@@ -229,11 +229,12 @@ class QubitCircuits:
             self._isa = _Growing(device)
         self.model = model
         self._exact = ExactEnergy(model, initial)
-        self._dense = n <= _DENSE_NEURONS
+        self._dense = n <= _DENSE_NEURONS and config.validation != "matrix-product-state"
         if not self._dense and (self.splitting == "pairwise" or config.evolution == "incremental"):
             raise NotApplicable(
-                f"neurons: wanted at most {_DENSE_NEURONS} where a state can only be checked "
-                f"densely (a swap network with gamma other than 1, or incremental), got {n}"
+                f"neurons: wanted at most {_DENSE_NEURONS} and no matrix-product state where a "
+                "state can only be checked densely (a swap network with gamma other than 1, or "
+                f"incremental), got {n} and validation {config.validation}"
             )
         counts = np.arange(n + 1) / n
         self._values = statevector.excitation_values(n) if self._dense else counts

@@ -154,7 +154,7 @@ def _slope(experiment: Experiment, phase: Array) -> Array:
 
 
 def _trotter_figure(measured: Measured) -> float:
-    point = measured.checks[0]
+    point = measured.validation[0]["checks"]
     return next((abs(c["figure"] or 0.0) for c in point if c["name"] == "trotter"), 0.0)
 
 
@@ -350,7 +350,7 @@ def _drawing(circuits: Sequence[QuantumCircuit]) -> str:
 def _validation_table(done: Sequence[Measured]) -> list[dict[str, Any]]:
     """One row a check: how many circuits passed it, the worst figure, the limit."""
     table = []
-    found = [check for m in done for circuit in m.checks for check in circuit]
+    found = [check for m in done for record in m.validation for check in record["checks"]]
     for name in dict.fromkeys(check["name"] for check in found):
         checks = [check for check in found if check["name"] == name]
         figures = [c["figure"] for c in checks if c["figure"] is not None]
@@ -390,7 +390,8 @@ def _summary(
         "evolution": "exact" if exact else config.evolution,
         "mitigation": "none" if exact or not config.chain else label_of(config.chain),
         "circuits": sum(len(m.readings) for m in done),
-        "validated": sum(1 for m in done for checks in m.checks if checks),
+        "validated": sum(1 for m in done for record in m.validation if record["checks"]),
+        "validation": next((m.validation[0]["method"] for m in done), None),
         "two_qubit_gates": max((two_qubit_gates(c) for c in circuits), default=0),
         "depth": max((depth(c) for c in circuits), default=0),
         "trotter_steps": None if exact else experiment.most_steps,

@@ -197,7 +197,8 @@ class Mitigator:
         found.append(self.wanted)
         if "readout" in self.wanted and self._table is None and has_mthree():
             found.append(MTHREE)
-        return sorted(dict.fromkeys(found), key=lambda chain: (chain == self.wanted, len(chain)))
+        last = self.wanted or None
+        return sorted(dict.fromkeys(found), key=lambda chain: (chain == last, len(chain)))
 
     def circuits_for(self, chain: Chain, readings: Iterable[Reading]) -> int:
         """How many of the circuits a chain needs."""

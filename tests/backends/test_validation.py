@@ -14,7 +14,6 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 from scipy.linalg import expm
 
-from qbrain.backends import validation
 from qbrain.backends.compile import to_isa
 from qbrain.backends.errors import BackendError
 from qbrain.backends.ideal import ideal_target
@@ -444,7 +443,7 @@ def test_states_are_in_the_order_of_the_classical_bits(clbits, wires, seed):
 
 
 class TestMany:
-    """Past 20 qubits: matrix-product states."""
+    """Past 24 qubits: matrix-product states."""
 
     def ghz(self, qubits, *, measure=True):
         circuit = QuantumCircuit(qubits, name="ghz")
@@ -462,7 +461,7 @@ class TestMany:
 
     @pytest.mark.parametrize("form", ["amplitudes", "mps", "callable"])
     def test_a_right_circuit_passes(self, form):
-        qubits = 24
+        qubits = 26
         expected = self.amplitudes(qubits)
         if form == "mps":
             expected = dicke_mps(expected)
@@ -484,7 +483,7 @@ class TestMany:
         assert record["trotter"].figure < 1e-9
 
     def test_a_wrong_one_does_not(self):
-        qubits = 22
+        qubits = 26
         wrong = self.ghz(qubits)
         wrong.data.pop(5)
         with pytest.raises(DispatchRefused) as caught:
@@ -500,7 +499,7 @@ class TestMany:
         assert caught.value.check == "transpiled"
 
     def test_bit_order_counts(self):
-        qubits = 22
+        qubits = 26
         right, wrong = QuantumCircuit(qubits, qubits), QuantumCircuit(qubits, qubits)
         state = []
         for q, circuit in ((q, c) for q in range(qubits) for c in (right, wrong)):
@@ -517,24 +516,24 @@ class TestMany:
             assert caught.value.check == "logical"
 
     def test_dense_vectors_are_refused_there(self):
-        circuit = self.ghz(21)
-        with pytest.raises(BackendError, match="matrix-product state for"):
-            validate(circuit, circuit, ideal_target(21), expected=np.eye(1, 2**12)[0])
+        circuit = self.ghz(25)
+        with pytest.raises(BackendError, match="a matrix-product state, got"):
+            validate(circuit, circuit, ideal_target(25), expected=np.eye(1, 2**12)[0])
 
-    def test_both_ways_agree(self, monkeypatch):
+    def test_both_ways_agree(self):
         logical = step(0.5)
         isa = to_isa(logical, LINE)
         dense = passes(logical, isa, LINE, 0.5)
-        monkeypatch.setattr(validation, "DENSE_QUBITS", 3)
+        way = {"method": "matrix_product_state"}
         tensors = [np.array([[[0.0], [1.0]]]), *[np.array([[[1.0], [0.0]]])] * 3]
         c = np.eye(5)[1]
         symmetric = QuantumCircuit(N)
         symmetric.x(0)
         symmetric.measure_all()
-        record = validate(symmetric, symmetric, IDEAL, expected=tensors)
+        record = validate(symmetric, symmetric, IDEAL, expected=tensors, **way)
         assert record.method == "matrix_product_state"
         with pytest.raises(DispatchRefused) as caught:
-            validate(symmetric, symmetric, IDEAL, expected=c)
+            validate(symmetric, symmetric, IDEAL, expected=c, **way)
         assert caught.value.figure == pytest.approx(0.75, abs=1e-9)  # |⟨D₁|0001⟩|² = ¼
         assert dense.method == "statevector"
 

@@ -190,7 +190,9 @@ FORMS = [
     ["--evolution", "orbit"],
     ["--evolution", "relax"],
     ["--encoding", "dicke"],
-    ["--encoding", "dicke", "--backend", "fake_fez"],
+    ["--encoding", "dicke", "--backend", "fake_fez", "--mitigation", "readout+echo"],
+    ["--backend", "fake_fez", "--mitigation", "parity+zne", "--placements", "2"],
+    ["--evolution", "fast-forward", "--feedback", "afterwards"],
     ["--field", "0.2", "--tau-f", "2", "--backend", "statevector"],
 ]
 

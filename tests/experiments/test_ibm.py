@@ -21,6 +21,7 @@ from qbrain.experiments.cli import run_command
 
 RUN = ["run", "lmg", "--backend", "ibm_fez", "--neurons", "6", "--gamma", "0.8", "--seed", "1"]
 RUN += ["--encoding", "dicke", "--time", "3", "--steps", "5", "--shots", "1000"]
+RUN += ["--mitigation", "readout+echo"]
 STEPS = 6
 
 
