@@ -1,5 +1,7 @@
 """The experiment: its forms against each other, its errors against theory, its claims."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import xarray as xr
@@ -335,6 +337,27 @@ def test_a_bigger_brain_passes_the_gate_as_a_matrix_product_state(tmp_path):
     result, _ = run(tmp_path / "run", neurons=18, time=2, steps=1, shots=2000)
     assert result["validated"] == 2
     assert result["max_error_excitation"] < 0.05
+
+
+@pytest.mark.parametrize(
+    "method", ["auto", pytest.param("matrix-product-state", marks=pytest.mark.slow)]
+)
+def test_twenty_neurons_on_a_line_pass_the_gate(method):
+    config = configure(
+        neurons=20, backend="fake_fez", evolution="fast-forward", time=8, steps=2,
+        mitigation="none", validation=method,
+    )  # fmt: skip
+    experiment = lmg.Experiment(config)
+    (task,) = experiment.point(2, experiment.foreseen())
+    found = experiment.gate(task, 2)
+    wanted = {"auto": "statevector"}.get(method, "matrix_product_state")
+    assert found["method"] == wanted
+    assert [check["status"] for check in found["checks"]] == ["passed"] * 4
+    # one more gate in 343 shows
+    wrong = task.prepared.isa.copy()
+    wrong.data.insert(200, wrong.data[200])
+    with pytest.raises(DispatchRefused, match="transpiled"):
+        experiment.gate(replace(task, prepared=replace(task.prepared, isa=wrong)), 2)
 
 
 def test_a_step_that_is_too_long_is_refused_before_the_first_circuit(tmp_path):
