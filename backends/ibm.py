@@ -17,8 +17,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
-import re
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -32,13 +30,22 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
 from qbrain.backends.errors import BackendError, DeviceFault
+from qbrain.backends.ibm_service import (
+    client_errors,
+    is_refused,
+    is_transient,
+    one_line,
+    open_device,
+    open_service,
+    patiently,
+)
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.ledger import JobRecord, Ledger
 from qbrain.backends.placements import places_on
 from qbrain.backends.sampling import Detail, metadata_number, placement_of
 from qbrain.backends.snapshot import assignment_errors, cut_target, line_costs
 
-__all__ = ["MODES", "IBMSampler", "cancel_job", "circuits_hash", "list_devices", "open_ibm_sampler"]
+__all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler"]
 
 T = TypeVar("T")
 MODES = ("auto", "session", "batch", "job")
@@ -64,114 +71,6 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
             angles = [float(p).hex() for p in step.params]
             digest.update(f";{step.name}{angles}{qubits}{clbits}".encode())
     return digest.hexdigest()
-
-
-def _status(error: BaseException) -> int:
-    """HTTP status of the answer behind a client's error, −1 where there was none."""
-    status = getattr(error, "status_code", None)
-    if status is None:
-        # the client wraps some answers in an error that keeps only the words
-        found = re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(error))
-        status = found[1] if found else -1
-    return int(status)
-
-
-def _transient(error: Exception) -> bool:
-    """Whether asking again may help: no answer, half an answer, 429 or 5xx."""
-    from qiskit_ibm_runtime.exceptions import IBMInputValueError
-
-    if isinstance(error, IBMInputValueError):
-        return False
-    status = _status(error)
-    return status in (-1, 408, 425, 429) or status >= 500
-
-
-def _refused(error: BaseException | None) -> bool:
-    """Whether the service does not take the access token."""
-    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
-
-    return isinstance(error, IBMNotAuthorizedError) or (error is not None and _status(error) == 401)
-
-
-def _client_errors() -> tuple[type[Exception], ...]:
-    import requests
-    from qiskit.providers.exceptions import QiskitBackendNotFoundError
-    from qiskit_ibm_runtime.api.exceptions import ApiError
-    from qiskit_ibm_runtime.exceptions import IBMError
-
-    return (
-        IBMError,
-        ApiError,
-        requests.RequestException,
-        ConnectionError,
-        # half an answer shows as JSON that does not decode
-        json.JSONDecodeError,
-        # whatever goes wrong where the client lists devices, which it does before many a job
-        QiskitBackendNotFoundError,
-    )
-
-
-def _patiently(what: str, call: Callable[[], T], patience: float) -> T:
-    """Call until it answers; transient faults are waited out for ``patience`` seconds.
-
-    Raises:
-        DeviceFault: when patience is at its end, or at once for what will not pass.
-    """
-    faults = _client_errors()
-    ends, pause = time.monotonic() + patience, 0.2
-    while True:
-        try:
-            return call()
-        except faults as error:
-            if time.monotonic() + pause > ends or not _transient(error):
-                raise DeviceFault(f"{what}: {_one_line(error)}") from error
-        time.sleep(pause)
-        pause = min(2 * pause, 10.0)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__
-
-
-def open_service() -> Any:
-    """The client's service, from the account that it finds itself.
-
-    Raises:
-        BackendError: where there is no account.
-        DeviceFault: where the service does not answer.
-    """
-    from qiskit_ibm_runtime import QiskitRuntimeService
-    from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
-
-    def connect() -> Any:
-        try:
-            return QiskitRuntimeService()
-        except (AccountNotFoundError, InvalidAccountError) as error:
-            raise BackendError(
-                "backend: an ibm_<device> needs an IBM Quantum account, saved by the client "
-                f"(QiskitRuntimeService.save_account) or in QISKIT_IBM_TOKEN: {_one_line(error)}"
-            ) from None
-
-    return _patiently("IBM Quantum", connect, 30.0)
-
-
-def list_devices(patience: float = 10.0) -> list[tuple[str, int, int]]:
-    """Name, qubits and pending jobs of every device of the account.
-
-    Raises:
-        BackendError: where there is no account.
-        DeviceFault: where the service does not answer.
-    """
-    service = open_service()
-    devices = _patiently("IBM Quantum", service.backends, patience)
-    return [
-        (
-            str(device.name),
-            int(device.num_qubits),
-            int(_patiently("IBM Quantum", device.status, patience).pending_jobs),
-        )
-        for device in devices
-    ]
 
 
 def open_ibm_sampler(
@@ -213,14 +112,14 @@ def open_ibm_sampler(
             f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
         )
     service = open_service()
-    known = _patiently("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
+    known = patiently("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
     if name not in known:
         raise BackendError(
             f"backend: wanted a device of the account ({', '.join(known)}), got {name!r}"
         )
     return IBMSampler(
         service,
-        _open_device(service, name, fractional),
+        open_device(service, name, fractional),
         qubits,
         placements=placements,
         places=places,
@@ -230,28 +129,6 @@ def open_ibm_sampler(
         ledger=ledger,
         patience=patience,
     )
-
-
-def _open_device(service: Any, name: str, fractional: bool) -> Any:
-    """The client's backend, with or without fractional gates.
-
-    Raises:
-        BackendError: for ``fractional`` on a device that has none.
-        DeviceFault: where the service does not answer.
-    """
-    from qiskit_ibm_runtime.exceptions import IBMInputValueError
-
-    def open_() -> Any:
-        try:
-            return service.backend(name, use_fractional_gates=fractional)
-        except IBMInputValueError:
-            if fractional:
-                raise BackendError(
-                    f"fractional: wanted a device with rzz, got {name}, which has none"
-                ) from None
-            raise
-
-    return _patiently(name, open_, 30.0)
 
 
 def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
@@ -265,22 +142,6 @@ def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
     if decoupling != "none":
         options["dynamical_decoupling"] = {"enable": True, "sequence_type": decoupling}
     return options
-
-
-def cancel_job(job: str, ledger: Ledger | None = None) -> None:
-    """Cancel a job of the ledger by the service's id.
-
-    Raises:
-        BackendError: if the ledger does not know the job.
-        DeviceFault: if the service does not cancel it (it may have ended), or does not answer.
-    """
-    ledger = Ledger() if ledger is None else ledger
-    record = next((r for r in ledger.jobs() if r.job == job), None)
-    if record is None:
-        raise BackendError(f"job: wanted an id from the ledger, got {job!r}")
-    service = open_service()
-    _patiently(f"job {job}", lambda: service.job(job).cancel(), 30.0)
-    ledger.update(record.tag, "cancelled")
 
 
 class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
@@ -319,7 +180,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         self._patience = patience
         self._ledger = Ledger() if ledger is None else ledger
         self._run, self._directory = "", ""
-        properties = _patiently(self.name, device.properties, 30.0)
+        properties = patiently(self.name, device.properties, 30.0)
         target = device.target
         errors = assignment_errors(properties, target)
         if places is None:
@@ -456,7 +317,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         return job
 
     def _send(self, record: JobRecord, circuits: list[QuantumCircuit]) -> Any:
-        faults = _client_errors()
+        faults = client_errors()
         ends, pause = time.monotonic() + self._patience, 0.5
         renewed = False
         while True:
@@ -465,7 +326,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
                 sampler.options.environment.job_tags = [record.tag]
                 job = sampler.run(circuits, shots=record.shots)
             except faults as error:
-                renew = _refused(error) and not renewed
+                renew = is_refused(error) and not renewed
                 if renew:
                     self._renew()
                     renewed = True
@@ -475,11 +336,11 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
                     return found
                 if renew:
                     continue
-                if self._mode is not None and not _refused(error):
+                if self._mode is not None and not is_refused(error):
                     self._mode = None  # a session that has closed: open another one
-                elif time.monotonic() + pause > ends or not _transient(error):
+                elif time.monotonic() + pause > ends or not is_transient(error):
                     raise DeviceFault(
-                        f"{self.name}: job of step {record.step} not taken: {_one_line(error)}"
+                        f"{self.name}: job of step {record.step} not taken: {one_line(error)}"
                     ) from error
                 time.sleep(pause)
                 pause = min(2 * pause, 10.0)
@@ -490,7 +351,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
 
     def _cancel_doubles(self, record: JobRecord, job: Any) -> None:
         """The client itself sends again what was answered by a 5xx, taken or not: keep one."""
-        with suppress(*_client_errors()):
+        with suppress(*client_errors()):
             for other in self._service.jobs(job_tags=[record.tag], limit=20):
                 if other.job_id() != job.job_id():
                     other.cancel()
@@ -505,10 +366,10 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
             for kind in tries[self._mode_wanted]:
                 try:
                     self._mode = kind(backend=self._device)
-                except _client_errors() as error:
-                    if self._mode_wanted != "auto" or _refused(error):
+                except client_errors() as error:
+                    if self._mode_wanted != "auto" or is_refused(error):
                         raise
-                    self._mode_name = f"job ({_one_line(error)})"
+                    self._mode_name = f"job ({one_line(error)})"
                 else:
                     self._mode_name = kind.__name__.lower()
                     break
@@ -517,7 +378,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         return Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
 
     def ask(self, what: str, call: Callable[[], T], patience: float | None = None) -> T:
-        """Call the service as :func:`_patiently`; a refused token is replaced, once a call.
+        """Call the service as :func:`patiently`; a refused token is replaced, once a call.
 
         Raises:
             DeviceFault: when patience is at its end, at once for what will not pass, and where the
@@ -525,27 +386,27 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         """
         patience = self._patience if patience is None else patience
         try:
-            return _patiently(what, call, patience)
+            return patiently(what, call, patience)
         except DeviceFault as error:
-            if not _refused(error.__cause__):
+            if not is_refused(error.__cause__):
                 raise
         self._renew()
-        return _patiently(what, call, patience)
+        return patiently(what, call, patience)
 
     def _renew(self) -> None:
         """Open service, device and session anew; lines, targets and jobs stay what they are."""
         try:
             self._service = open_service()
-            self._device = _open_device(self._service, self.name, self._fractional)
+            self._device = open_device(self._service, self.name, self._fractional)
         except (BackendError, DeviceFault) as error:
             raise DeviceFault(
-                f"{self.name}: token refused, and no fresh one: {_one_line(error)}"
+                f"{self.name}: token refused, and no fresh one: {one_line(error)}"
             ) from error
         if self._mode is None:
             return
         mode, self._mode = self._mode, None
         # it is paid for as long as it is open
-        with suppress(*_client_errors()):
+        with suppress(*client_errors()):
             self._mode = type(mode).from_id(
                 mode.session_id, self._service, use_fractional_gates=self._fractional
             )
@@ -614,7 +475,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
             ledger.update(self._record.tag, {"ERROR": "failed"}.get(status, "cancelled"))
             reason = self._ask(lambda job: job.error_message())
             where = f"{self._sampler.name}: job {self.job_id()}"
-            raise DeviceFault(f"{where} {status.lower()}: {_one_line(Exception(reason or ''))}")
+            raise DeviceFault(f"{where} {status.lower()}: {one_line(Exception(reason or ''))}")
         result: PrimitiveResult = self._ask(lambda job: job.result())
         usage = self._ask(lambda job: job.usage())
         ledger.update(self._record.tag, "done", usage=float(usage or 0.0))

@@ -163,7 +163,7 @@ def cancel(
     job: Annotated[str, typer.Argument(help="the job's id, as qbrain jobs shows it")],
 ) -> None:
     """Cancel a job that has been submitted."""
-    from qbrain.backends.ibm import cancel_job
+    from qbrain.backends.ibm_service import cancel_job
 
     cancel_job(job)
     print(f"cancelled {job}")

@@ -52,7 +52,7 @@ def backend_table() -> list[dict[str, Any]]:
 def _devices() -> list[dict[str, Any]]:
     """Devices of the user's account, or one row that says what they need."""
     from qbrain.backends.errors import BackendError, DeviceFault
-    from qbrain.backends.ibm import list_devices
+    from qbrain.backends.ibm_service import list_devices
 
     try:
         found = list_devices()
