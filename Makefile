@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 OUT ?= demo
 
-.PHONY: demo test test-slow lint bench ibm-loopback clean
+.PHONY: demo test test-slow lint bench docs ibm-loopback clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -41,9 +41,20 @@ lint: $(VENV)/.dev
 bench: $(VENV)/.dev
 	for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b || exit 1; done
 
+$(VENV)/.docs: $(VENV)/.core
+	$(PIP) --constraint constraints.txt --editable '.[docs]'
+	touch $@
+
+# The pages as HTML under site/, the gallery made anew by the product's own commands.
+docs: $(VENV)/.docs
+	$(BIN)/qbrain figures lmg --out docs/gallery/lmg
+	$(BIN)/qbrain figures lmg-beyond --out docs/gallery/lmg-beyond
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
 # A stand-in for IBM Quantum on this machine; prints the environment that leads to it.
 ibm-loopback: $(VENV)/.dev
 	$(BIN)/python tests/ibm_loopback/serve.py
 
 clean:
-	rm -rf $(VENV) $(OUT) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) build site docs/gallery/lmg docs/gallery/lmg-beyond *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

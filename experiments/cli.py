@@ -22,8 +22,11 @@ from qbrain.experiments.errors import (
     RunDirectoryError,
 )
 from qbrain.experiments.options import with_options
+from qbrain.experiments.sweep_plan import LMGSweep
 
 __all__ = ["app", "main", "run_command"]
+
+EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="qbrain",
@@ -36,6 +39,12 @@ run_app = typer.Typer(no_args_is_help=True, help="Run an experiment.")
 estimate_app = typer.Typer(no_args_is_help=True, help="What a run would cost, before it.")
 app.add_typer(run_app, name="run")
 app.add_typer(estimate_app, name="estimate")
+figures_app = typer.Typer(no_args_is_help=True, help="Every figure of a paper, data and picture.")
+app.add_typer(figures_app, name="figures")
+sweep_app = typer.Typer(
+    no_args_is_help=True, help="An experiment at every combination of settings."
+)
+app.add_typer(sweep_app, name="sweep")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 Config = Annotated[
@@ -92,7 +101,60 @@ def _estimate_lmg(
     _show(estimate_lmg(settings), json_)
 
 
+def _sweep_lmg(
+    overrides: dict[str, Any],
+    *,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--over",
+            metavar="NAME=VALUES",
+            help="an option of run lmg and its values, a,b,c or start:stop:count; once a name",
+        ),
+    ] = None,
+    config: Config = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="folder of the sweep (default: a new one under runs)"),
+    ] = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            "--scheduler",
+            metavar="ADDRESS",
+            help="Dask cluster, such as tcp://host:8786 (default: the processors here)",
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """The LMG quantum brain at every combination of some settings, as one dataset.
+
+    Every point is the exact trajectory unless --backend is given.
+
+    With --out on the folder of an interrupted sweep, that one goes on.
+    """
+    names = {text.partition("=")[0].strip().replace("-", "_") for text in over or []}
+    for name in sorted(names & set(overrides)):
+        raise ConfigError(f"{name}: wanted it swept or given once, got both")
+    settings = load_config(LMGSweep, config, overrides)
+    from qbrain.experiments import sweep
+
+    _show_sweep(sweep.start(settings, over or [], out, scheduler), json_)
+
+
+def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
+    _show(result, as_json)
+    if result["failed"]:
+        first = result["failures"][0]
+        print(
+            f"qbrain: {result['failed']} of {result['points']} points failed; "
+            f"{first['point']}: {first['why']}; all are named in {result['sweep_dir']}/result.json",
+            file=sys.stderr,
+        )
+
+
 run_app.command("lmg")(with_options(LMGConfig, _run_lmg))
+sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
 estimate_app.command("lmg")(with_options(LMGConfig, _estimate_lmg))
 
 
@@ -104,6 +166,58 @@ def _run_group() -> None:
 @estimate_app.callback()
 def _estimate_group() -> None:
     """What a run would cost, before it."""
+
+
+@sweep_app.callback()
+def _sweep_group() -> None:
+    """Every combination of some settings."""
+
+
+@figures_app.callback()
+def _figures_group() -> None:
+    """Every figure of a paper, data and picture."""
+
+
+@figures_app.command("lmg")
+def figures_lmg(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="FIGURE", help="this figure only (1 to 9; may be repeated)"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder (default: runs/figures-lmg)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Figures 1 to 9 of the LMG paper, its claims measured, the reference figures recomputed."""
+    from qbrain.experiments.lmg_paper.produce import make_figures, print_result
+
+    result = make_figures(out, only or ())
+    if json_:
+        print(json.dumps(result))
+    else:
+        print_result(result)
+
+
+@figures_app.command("lmg-beyond")
+def figures_lmg_beyond(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="STUDY", help="this study only (may be repeated)"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder (default: runs/figures-lmg-beyond)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """What the LMG paper leaves open: stimuli, single shots, decoherence, two brains and more."""
+    from qbrain.experiments.lmg_beyond.produce import make_studies, print_result
+
+    result = make_studies(out, only or ())
+    if json_:
+        print(json.dumps(result))
+    else:
+        print_result(result)
 
 
 @app.command()
@@ -128,10 +242,15 @@ def backends(json_: Json = False) -> None:
 
 @app.command()
 def resume(
-    directory: Annotated[Path, typer.Argument(help="the run's folder")],
+    directory: Annotated[Path, typer.Argument(help="the run's folder, or the sweep's")],
     json_: Json = False,
 ) -> None:
-    """Go on with an interrupted run."""
+    """Go on with an interrupted run or sweep."""
+    if (directory / "sweep.toml").exists():
+        from qbrain.experiments import sweep
+
+        _show_sweep(sweep.resume(directory), json_)
+        return
     from qbrain.experiments import lmg
 
     _show(lmg.resume(directory), json_)
@@ -200,6 +319,8 @@ def run_command(arguments: list[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt  # which typer has turned into the code
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
@@ -207,7 +328,7 @@ def run_command(arguments: list[str] | None = None) -> int:
         return _fail(Exception(error.format_message() or "see qbrain --help"), EXIT_BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
         print("qbrain: interrupted; go on with: qbrain resume DIR", file=sys.stderr)
-        return 130
+        return EXIT_INTERRUPTED
     except (ConfigError, RunDirectoryError) as error:
         return _fail(error, EXIT_BAD_INPUT)
     except DeviceError as error:

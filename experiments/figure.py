@@ -6,12 +6,13 @@ import io
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["figure_png", "figure_svg", "population_svg", "trajectory_figure"]
+__all__ = ["figure_svg", "population_svg", "save_figure", "trajectory_figure"]
 
 _MEASURED = "#c2410c"
 _EXACT = "#1e293b"
@@ -71,9 +72,12 @@ def population_figure(data: xr.Dataset) -> Figure:
     return figure
 
 
-def figure_png(figure: Figure, path: Path) -> None:
-    """Write a PNG that looks the same for the same run."""
-    figure.savefig(path, dpi=130, format="png", metadata={"Software": None})
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG or an SVG, by the suffix, that is the same for the same data."""
+    kind = path.suffix[1:]
+    metadata: dict[str, Any] = {"Software": None} if kind == "png" else {"Date": None}
+    with matplotlib.rc_context({"svg.hashsalt": "qbrain"}):
+        figure.savefig(path, dpi=130, format=kind, metadata=metadata)
 
 
 def _svg(figure: Figure) -> str:

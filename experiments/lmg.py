@@ -17,8 +17,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +58,7 @@ from qbrain.experiments.lmg_companions import (
 from qbrain.experiments.lmg_relax import MOST_ROUNDS, predicted_controls, relaxed_controls
 from qbrain.experiments.lmg_trotter import Plan, guard_step_size, plan_steps
 from qbrain.experiments.mitigation import Mitigator, Reading
+from qbrain.experiments.progress import progress
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
 
@@ -439,29 +439,6 @@ def resume(path: Path) -> dict[str, Any]:
         return _execute(experiment, run, began)
 
 
-@contextmanager
-def _progress(total: int, done: int) -> Iterator[Callable[[str], None]]:
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("measuring", total=total, completed=done)
-        yield lambda text: bar.update(task, advance=1, description=text)
-
-
 def _execute(experiment: Experiment, run: RunDirectory, began: float) -> dict[str, Any]:
     from qbrain.experiments.lmg_result import finish
 
@@ -474,7 +451,7 @@ def _execute(experiment: Experiment, run: RunDirectory, began: float) -> dict[st
                 f"{run.path}: wanted at most {experiment.total} steps, got {len(done)}"
             )
         try:
-            with _progress(experiment.total, len(done)) as tick:
+            with progress(experiment.total, len(done)) as tick:
                 for measured in experiment.measure(done):
                     run.append_step(measured.journal())
                     done.append(measured)

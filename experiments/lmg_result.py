@@ -19,7 +19,7 @@ from qbrain.classical_feedback.synapse import SynapticLaw, SynapticState
 from qbrain.experiments.chains import label_of
 from qbrain.experiments.compare import hellinger_fidelity
 from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.figure import figure_png, trajectory_figure
+from qbrain.experiments.figure import save_figure, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
 from qbrain.experiments.lmg_mitigations import add_mitigations
 from qbrain.experiments.lmg_relax import integrated_controls, integrated_orbit
@@ -67,7 +67,7 @@ def finish(
         sent = circuits + [task.prepared.isa for task in experiment.references]
         run.write("circuits.qpy", lambda path: _write_qpy(sent, path))
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {_where(config)}"
-    run.write("figure.png", lambda path: figure_png(trajectory_figure(data, title), path))
+    run.write("figure.png", lambda path: save_figure(trajectory_figure(data, title), path))
     page = render_report(
         title=title,
         result={**result, **_report_only(experiment, result)},

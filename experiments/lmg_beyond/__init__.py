@@ -1,0 +1,1 @@
+"""What the LMG paper leaves open, an experiment each."""

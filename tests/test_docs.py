@@ -1,0 +1,54 @@
+"""The code in the pages runs, and their commands are commands."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from qbrain.experiments.config import LMGConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"(?:^    .*\n)+", re.MULTILINE)
+
+
+def blocks(page, language):
+    return [body for kind, body in BLOCK.findall(page.read_text("utf-8")) if kind == language]
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=lambda p: p.name)
+def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    for number, body in enumerate(blocks(page, "python")):
+        exec(compile(body, f"{page.name}, block {number}", "exec"), names)
+
+
+def commands(page):
+    text = page.read_text("utf-8")
+    parts = blocks(page, "sh") + [
+        re.sub(r"^    ", "", p, flags=re.M) for p in INDENTED.findall(text)
+    ]
+    for part in parts:
+        for line in part.replace("\\\n", " ").splitlines():
+            words = shlex.split(line.split("#")[0])
+            if words[:1] == ["qbrain"]:
+                yield words[1:]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_the_commands_of_a_page_are_commands(page):
+    for words in commands(page):
+        if words[:2] not in (["run", "lmg"], ["estimate", "lmg"]) or "…" in words:
+            assert words[0] in {
+                "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run",
+                "sweep",
+            }  # fmt: skip
+            continue
+        options = words[2:]
+        given = dict(zip(options[::2], options[1::2], strict=True))
+        given.pop("--out", None)
+        values = {name.removeprefix("--").replace("-", "_"): v for name, v in given.items()}
+        LMGConfig.from_mapping(values)
