@@ -21,7 +21,7 @@ from qbrain.experiments.compare import hellinger_fidelity
 from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.figure import save_figure, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
-from qbrain.experiments.lmg_mitigations import add_mitigations
+from qbrain.experiments.lmg_mitigation_table import add_mitigations
 from qbrain.experiments.lmg_relax import integrated_controls, integrated_orbit
 from qbrain.experiments.report import render_report
 from qbrain.experiments.run_directory import RunDirectory
