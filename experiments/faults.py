@@ -9,6 +9,7 @@ from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
 from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
 from qbrain.reference.lmg import IntegrationError, ModelError
+from qbrain.reference.spike_statistics import SpikeError
 
 __all__ = ["exit_code"]
 
@@ -18,7 +19,8 @@ def exit_code(error: Exception) -> int | None:
     if isinstance(error, DispatchRefused):
         return EXIT_REFUSED
     if isinstance(
-        error, BackendError | CircuitError | FeedbackError | ModelError | IntegrationError
+        error,
+        BackendError | CircuitError | FeedbackError | IntegrationError | ModelError | SpikeError,
     ):
         return EXIT_BAD_INPUT
     if isinstance(error, EstimateError | DeviceFault):
