@@ -1,4 +1,4 @@
-"""Spikes of many neurons over many trials: a user's recording, or a synthetic population.
+"""Spikes of many neurons over many trials: a user's recording, an LMG run, or made-up ones.
 
 What is read becomes a binary raster (trials, bins, neurons): 1 where a neuron fired at least once
 in a bin. Windows are cut inside trials, and whole trials are held out, so that no window of the
@@ -7,21 +7,17 @@ validation or test trials shares its stimulus repeat, or its slow drifts, with a
 
 from __future__ import annotations
 
-import csv
 import math
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import h5py  # type: ignore[import-untyped]
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.io import loadmat
-from scipy.sparse import issparse
 
 from qbrain.experiments.errors import ConfigError
+from qbrain.experiments.spike_files import holds_neo_block, read_raster, read_times
 from qbrain.reference.spike_controls import dichotomised_gaussian, sample_process
 from qbrain.reference.spike_statistics import SpikeError
 
@@ -37,7 +33,7 @@ __all__ = [
 ]
 
 Raster = NDArray[np.uint8]
-SUFFIXES = (".npy", ".npz", ".mat", ".csv")
+RASTERS = (".npy", ".npz", ".mat")
 
 
 @dataclass(frozen=True)
@@ -47,8 +43,9 @@ class SpikeData:
     Attributes:
         raster: (trials, bins, neurons), 0 or 1.
         bin_s: width of a bin in seconds.
-        cells: the name of each neuron: its column in the file, or its number in a CSV file.
-        source: the file's name, or words for a synthetic population.
+        cells: the name of each neuron: its column in the file, its number in a CSV file, its id
+            in an NWB file, its place in Neo's segments.
+        source: the file's name, or words for what no file holds.
     """
 
     raster: Raster
@@ -83,7 +80,7 @@ def load_spikes(
     trials: int | None = None,
     variable: str | None = None,
 ) -> SpikeData:
-    """A recording from a file.
+    """A recording from a file, or the shots of a finished LMG run from its folder.
 
     - `.npy`, `.npz`, `.mat`: zeros and ones, (trials, time, neurons) or (time, neurons). An `.npz`
       or `.mat` may say its own `bin_s`. An `.npz` may hold bits packed by ``numpy.packbits`` as
@@ -91,44 +88,74 @@ def load_spikes(
     - `.csv`: spike times, with a header naming `neuron`, `time` (seconds from the start of the
       trial) and, for more than one trial, `trial`. Trials end with the bin of the last spike of
       all.
+    - `.nwb`, and whatever else Neo reads: see :func:`qbrain.experiments.spike_neo.read_nwb` and
+      :func:`qbrain.experiments.spike_neo.read_neo`.
+    - a folder: see :func:`qbrain.experiments.lmg_spikes.run_spikes`.
 
     Args:
-        path: the file.
+        path: the file, or the folder.
         bin_s: width of a bin in seconds: the one to sort spike times into, or the raster's own.
             For a raster that says its own, a whole multiple of it merges bins (1 where any is 1).
-        cells: which neurons, by column (CSV: by number), in this order.
+            For a run, the seconds that one of its steps stands for.
+        cells: which neurons, by name as :class:`SpikeData` has them, in this order.
         neurons: instead, so many of the highest rates, the highest first.
-        trials: cut (time, neurons) into so many equal trials; for CSV, the trials are numbered
-            from 0 to trials−1, and one without any spike is a silent trial.
+        trials: cut (time, neurons), or spike times without trials in an NWB or Neo file, into so
+            many equal trials. For CSV, the trials are numbered from 0 to trials−1, and one
+            without any spike is a silent trial.
         variable: the array to take from an `.npz` or `.mat` that holds more than one.
 
     Raises:
-        ConfigError: a file that is no raster, or arguments that do not fit it; one line.
+        ConfigError: a file that is no recording, or arguments that do not fit it; one line.
+        RunDirectoryError: a folder without a finished LMG run.
     """
     file = Path(path)
     kind = file.suffix.lower()
-    if not file.is_file():
-        raise ConfigError(f"data: wanted a file that exists, got {path}")
-    if kind not in SUFFIXES:
-        raise ConfigError(f"data: wanted a file named {', '.join(SUFFIXES)}, got {file.name}")
     if bin_s is not None and not (math.isfinite(bin_s) and bin_s > 0):
         raise ConfigError(f"bin_s: wanted a width in seconds > 0, got {bin_s}")
     if trials is not None and trials < 1:
         raise ConfigError(f"trials: wanted a whole number >= 1, got {trials}")
-    if kind in (".npy", ".csv") and variable is not None:
+    if file.is_dir():
+        return _of_run(file, bin_s, cells, neurons, trials, variable)
+    if not file.is_file():
+        raise ConfigError(f"data: wanted a file that exists, got {path}")
+    if kind not in (".npz", ".mat") and variable is not None:
         raise ConfigError(f"variable: wanted none for {kind}, got {variable!r}")
     try:
         if kind == ".csv":
-            raster, width, names = _read_times(file, bin_s, trials)
-        else:
-            raster, width = _read_raster(file, kind, variable, bin_s, trials)
+            raster, width, names = read_times(file, bin_s, trials)
+        elif kind in RASTERS and (variable is not None or not holds_neo_block(file)):
+            raster, width = read_raster(file, kind, variable, bin_s, trials)
             names = tuple(range(raster.shape[2]))
+        else:
+            # for readers that are not always installed
+            from qbrain.experiments.spike_neo import read_neo, read_nwb
+
+            read = read_nwb if kind == ".nwb" else read_neo
+            raster, width, names = read(file, bin_s, trials)
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
         if isinstance(error, ConfigError):
             raise
         reason = " ".join(str(error).split())
         raise ConfigError(f"data: wanted a readable {kind}, got {file.name} ({reason})") from None
     return choose_cells(SpikeData(raster, width, names, file.name), cells, neurons)
+
+
+def _of_run(
+    folder: Path,
+    bin_s: float | None,
+    cells: Sequence[int] | None,
+    neurons: int | None,
+    trials: int | None,
+    variable: str | None,
+) -> SpikeData:
+    from qbrain.experiments.lmg_spikes import run_spikes
+
+    if variable is not None:
+        raise ConfigError(f"variable: wanted none for a run, got {variable!r}")
+    data = run_spikes(folder, bin_s=bin_s)
+    if trials is not None and trials != len(data.raster):
+        raise ConfigError(f"trials: wanted {len(data.raster)}, the run's own, got {trials}")
+    return choose_cells(data, cells, neurons)
 
 
 def synthetic_spikes(
@@ -302,164 +329,3 @@ def split_trials(
                 f"got {data.cells[silent[0]]}, silent in all {len(dealt[name])}"
             )
     return Split(parts["training"], parts["validation"], parts["test"])
-
-
-def _read_raster(
-    file: Path, kind: str, variable: str | None, bin_s: float | None, trials: int | None
-) -> tuple[Raster, float]:
-    if kind == ".npy":
-        arrays: dict[str, Any] = {"array": np.load(file, allow_pickle=False)}
-    elif kind == ".npz":
-        with np.load(file, allow_pickle=False) as held:
-            arrays = {name: held[name] for name in held.files}
-    else:
-        arrays = _read_mat(file)
-    array = _unpacked(file, arrays) if variable is None else None
-    if array is None:
-        array = _pick(file, arrays, variable)
-    own = arrays.get("bin_s")
-    own_s = None if own is None else float(np.asarray(own).reshape(-1)[0])
-    repeats = arrays.get("repeats")
-    if trials is None and repeats is not None and array.ndim == 2:
-        trials = int(np.asarray(repeats).reshape(-1)[0])
-    return _rebinned(_in_trials(_binary(array), trials), own_s, bin_s)
-
-
-def _read_mat(file: Path) -> dict[str, Any]:
-    if h5py.is_hdf5(file):
-        # MATLAB 7.3 writes HDF5 with the axes in reverse
-        with h5py.File(file) as held:
-            return {k: np.asarray(v).T for k, v in held.items() if isinstance(v, h5py.Dataset)}
-    try:
-        held = loadmat(file)
-    except Exception as error:
-        # a damaged file makes SciPy's reader fail in any way, with classes of its own
-        raise ValueError(str(error)) from None
-    named = {k: v for k, v in held.items() if not k.startswith("__")}
-    return {k: v.toarray() if issparse(v) else v for k, v in named.items()}
-
-
-def _unpacked(file: Path, arrays: dict[str, Any]) -> NDArray[Any] | None:
-    if "packed" not in arrays or "shape" not in arrays:
-        return None
-    shape = tuple(int(n) for n in arrays["shape"])
-    bits = np.unpackbits(np.asarray(arrays["packed"], dtype=np.uint8))
-    size = math.prod(shape)
-    if not 0 <= len(bits) - size < 8:
-        raise ConfigError(f"data: wanted {size} packed bits in {file.name}, got {len(bits)}")
-    return bits[:size].reshape(shape)
-
-
-def _pick(file: Path, arrays: dict[str, Any], variable: str | None) -> NDArray[Any]:
-    if variable is not None:
-        if variable not in arrays:
-            raise ConfigError(
-                f"variable: wanted one of {', '.join(arrays)} in {file.name}, got {variable!r}"
-            )
-        return np.asarray(arrays[variable])
-    # MATLAB's numbers are arrays of one entry
-    rasters = [k for k, v in arrays.items() if np.ndim(v) in (2, 3) and np.size(v) > 1]
-    if len(rasters) > 1:
-        raise ConfigError(f"variable: wanted one of {', '.join(rasters)}, got none")
-    if not rasters:
-        shapes = ", ".join(f"{k} {np.shape(v)}" for k, v in arrays.items()) or "nothing"
-        raise ConfigError(f"data: wanted an array of 2 or 3 axes in {file.name}, got {shapes}")
-    return np.asarray(arrays[rasters[0]])
-
-
-def _binary(array: NDArray[Any]) -> Raster:
-    if array.ndim not in (2, 3) or 0 in array.shape:
-        raise ConfigError(
-            "data: wanted shape (trials, time, neurons) or (time, neurons), "
-            f"got {array.shape}"
-        )  # fmt: skip
-    if array.dtype.kind not in "biuf":
-        raise ConfigError(f"data: wanted zeros and ones, got {array.dtype}")
-    wrong = (array != 0) & (array != 1)
-    if wrong.any():
-        where = tuple(int(i) for i in np.argwhere(wrong)[0])
-        raise ConfigError(f"data: wanted zeros and ones, got {array[where]} at {where}")
-    time, neurons = array.shape[-2:]
-    if array.ndim == 2 and neurons > time:
-        raise ConfigError(
-            f"data: wanted (time, neurons), got {array.shape}, which looks transposed"
-        )
-    return array.astype(np.uint8)
-
-
-def _in_trials(raster: Raster, trials: int | None) -> Raster:
-    if raster.ndim == 3:
-        if trials is not None and trials != len(raster):
-            raise ConfigError(f"trials: wanted {len(raster)}, the file's own, got {trials}")
-        return raster
-    count = 1 if trials is None else trials
-    if len(raster) % count:
-        raise ConfigError(f"trials: wanted a divisor of {len(raster)} bins, got {count}")
-    return raster.reshape(count, -1, raster.shape[1])
-
-
-def _rebinned(raster: Raster, own: float | None, wanted: float | None) -> tuple[Raster, float]:
-    if own is None:
-        if wanted is None:
-            raise ConfigError("bin_s: wanted a width in seconds, for the file says none, got none")
-        return raster, wanted
-    if not (math.isfinite(own) and own > 0):
-        raise ConfigError(f"data: wanted a bin_s > 0 in the file, got {own}")
-    if wanted is None:
-        return raster, own
-    merge = round(wanted / own)
-    if merge < 1 or abs(wanted / own - merge) > 1e-6:
-        raise ConfigError(f"bin_s: wanted a whole multiple of the file's {own:g} s, got {wanted:g}")
-    bins = raster.shape[1] // merge
-    if bins < 1:
-        raise ConfigError(f"bin_s: wanted at most {raster.shape[1] * own:g} s, got {wanted:g}")
-    merged = raster[:, : bins * merge].reshape(len(raster), bins, merge, -1).max(axis=2)
-    return merged, wanted
-
-
-def _read_times(
-    file: Path, bin_s: float | None, trials: int | None
-) -> tuple[Raster, float, tuple[int, ...]]:
-    if bin_s is None:
-        raise ConfigError("bin_s: wanted a width in seconds to sort spike times into, got none")
-    numbers: list[tuple[int, int, float]] = []
-    with file.open(newline="", encoding="utf-8-sig") as text:
-        rows = csv.DictReader(text, skipinitialspace=True)
-        header = [name.strip() for name in rows.fieldnames or ()]
-        if not {"neuron", "time"} <= set(header):
-            raise ConfigError(
-                f"data: wanted a header with neuron, time and perhaps trial in {file.name}, "
-                f"got {', '.join(header) or 'none'}"
-            )
-        rows.fieldnames = header
-        for row in rows:
-            try:
-                time = float(row["time"])
-                spike = (int(row.get("trial") or 0), int(row["neuron"]), time)
-            except (TypeError, ValueError):
-                time = math.nan
-            if not 0 <= time < math.inf:
-                got = ",".join(str(v) for v in row.values())
-                raise ConfigError(
-                    "data: wanted whole numbers for trial and neuron and a time >= 0, "
-                    f"got {got} in line {rows.line_num}"
-                )
-            numbers.append(spike)
-    if not numbers:
-        raise ConfigError(f"data: wanted spikes in {file.name}, got none")
-    trial, neuron, seconds = (np.array(column) for column in zip(*numbers, strict=True))
-    cells = np.unique(neuron)
-    numbered = np.unique(trial) if trials is None else np.arange(trials)
-    if not np.isin(trial, numbered).all():
-        raise ConfigError(
-            f"trials: wanted every trial's number from 0 to {len(numbered) - 1}, "
-            f"got {trial[~np.isin(trial, numbered)][0]}"
-        )
-    # a time on a bin's edge, as written in decimals, belongs to the bin it opens
-    place = np.floor(seconds / bin_s + 1e-9).astype(np.int64)
-    size = len(numbered) * (int(place.max()) + 1) * len(cells)
-    if size > 2**31:
-        raise ConfigError(f"bin_s: wanted a width that gives at most 2^31 bins, got {bin_s:g}")
-    raster = np.zeros((len(numbered), int(place.max()) + 1, len(cells)), dtype=np.uint8)
-    raster[np.searchsorted(numbered, trial), place, np.searchsorted(cells, neuron)] = 1
-    return raster, bin_s, tuple(int(cell) for cell in cells)

@@ -19,6 +19,7 @@ from qbrain.experiments.spike_data import (
     split_trials,
     synthetic_spikes,
 )
+from qbrain.experiments.spike_files import bin_spikes
 from qbrain.reference.spike_statistics import (
     autocorrelogram,
     bin_counts,
@@ -101,6 +102,21 @@ def test_spike_times_of_one_trial_and_of_a_silent_one(tmp_path):
     assert load_spikes(tmp_path / "b.csv", bin_s=0.05).raster.shape == (2, 1, 1)
     data = load_spikes(tmp_path / "b.csv", bin_s=0.05, trials=4)
     np.testing.assert_array_equal(data.raster[:, 0, 0], [1, 0, 1, 0])
+
+
+@given(st.integers(1, 4), st.integers(1, 9), st.integers(1, 4), st.integers(0, 2**32))
+@settings(max_examples=50, deadline=None)
+def test_a_bin_is_one_where_a_spike_fell_into_it(trials, bins, neurons, seed):
+    rng = np.random.default_rng(seed)
+    trial, neuron = rng.integers(trials, size=20), rng.integers(neurons, size=20)
+    # in tenths of a bin, from one before the first to one after the last
+    tenth = rng.integers(-10, 10 * bins + 10, size=20)
+    wanted = np.zeros((trials, bins, neurons))
+    for s, i, t in zip(trial, neuron, tenth, strict=True):
+        if 0 <= t < 10 * bins:
+            wanted[s, t // 10, i] = 1
+    found = bin_spikes(trial, neuron, tenth * 0.1 * 0.02, 0.02, trials, neurons, bins)
+    np.testing.assert_array_equal(found, wanted)
 
 
 def test_the_highest_rates_are_taken_the_highest_first():
@@ -209,6 +225,7 @@ FILES = {
     "f.csv": b"neuron,time\n1.5,0.5\n",
     "g.csv": b"neuron,time\n1\n",
     "h.csv": b"\xff\xfe\x00\x81",
+    "i.csv": b"neuron,time\n1,inf\n",
     "a.txt": b"0 1\n",
 }
 
@@ -258,6 +275,14 @@ def test_other_mistakes_with_files_are_named(tmp_path):
         load_spikes(tmp_path / "flat.npy", bin_s=0.02, trials=3)
     with pytest.raises(ConfigError, match=r"bin_s: wanted a width in seconds, .*got none"):
         load_spikes(tmp_path / "flat.npy")
+    for width in (np.nan, 0.0):
+        np.savez(tmp_path / "width.npz", spikes=RASTER, bin_s=width)
+        with pytest.raises(ConfigError, match=f"data: wanted a bin_s > 0 in the file, got {width}"):
+            load_spikes(tmp_path / "width.npz")
+    (tmp_path / "late.csv").write_text("neuron,time\n0,1e308\n")
+    for width in (0.5, 1e-9):
+        with pytest.raises(ConfigError, match=rf"bin_s: .*at most 2\^31 bins, got {width:g}"):
+            load_spikes(tmp_path / "late.csv", bin_s=width)
     (tmp_path / "a.csv").write_text("trial,neuron,time\n0,0,0.03\n9,0,0.01\n")
     with pytest.raises(ConfigError, match=r"trials: .*from 0 to 2, got 9"):
         load_spikes(tmp_path / "a.csv", bin_s=0.02, trials=3)
