@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from qiskit_aer import AerSimulator
 from qbrain.backends.errors import BackendError
 from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
-from qbrain.backends.readings import Readings, draw, take_readings
+from qbrain.backends.readings import Readings, draw, final_readings
 from qbrain.backends.sampling import Detail, Outcomes, Shots, TargetSampler
 
 if TYPE_CHECKING:
@@ -32,6 +31,11 @@ DENSITY_QUBITS = 12
 # Trajectories are run in this many parts, each with a seed of its own: the result then does not
 # depend on how many threads the machine gives to Aer.
 PARTS = 16
+# Circuits that read qubits on the way need a trajectory a shot, and are many with few shots each:
+# a part is then worth its 0.1 s from this many shots on.
+PART_SHOTS = 500
+# Up to this many qubits a Kraus set is drawn faster than a mixture of Paulis and resets.
+KRAUS_QUBITS = 8
 
 
 class AerSampler(TargetSampler):
@@ -50,7 +54,7 @@ class AerSampler(TargetSampler):
             requests,
             together=lambda request: request.circuit.num_qubits <= DRAWN_QUBITS,
             batch=self._simulator,
-            single=lambda request: (self._simulator, 1),
+            single=lambda request, _: (self._simulator, 1),
         )
 
 
@@ -61,7 +65,9 @@ class NoisyAerSampler(TargetSampler):
     own instructions would run without it: such a circuit is refused.
 
     The density matrix is evolved where its 4^n numbers cost less than a state vector of 2^n for
-    every shot, which is where 2^n <= shots; else Aer draws trajectories.
+    every shot, which is where 2^n <= shots; else Aer draws trajectories. Circuits that read qubits
+    on the way are always drawn as trajectories, one a shot, with reading errors at every
+    measurement. Resets are as good as Aer takes them to be: what relaxes in a reset is |0⟩.
 
     Args:
         name: the name under which it was opened.
@@ -91,11 +97,14 @@ class NoisyAerSampler(TargetSampler):
             max_parallel_experiments=0,
             max_parallel_shots=1,
         )
-        self._trajectories = AerSimulator(
-            method="statevector",
-            noise_model=channels if mixtures is None else mixtures,
-            max_parallel_experiments=0,
-            max_parallel_shots=1,
+        self._trajectories, self._kraus = (
+            AerSimulator(
+                method="statevector",
+                noise_model=model,
+                max_parallel_experiments=0,
+                max_parallel_shots=1,
+            )
+            for model in (channels if mixtures is None else mixtures, channels)
         )
 
     @classmethod
@@ -127,13 +136,18 @@ class NoisyAerSampler(TargetSampler):
         def dense(request: Shots) -> bool:
             return self.method_for(request.circuit.num_qubits, request.shots) == "density_matrix"
 
+        def single(request: Shots, midway: bool) -> tuple[AerSimulator, int]:
+            if not midway:
+                return self._trajectories, PARTS
+            few = request.circuit.num_qubits <= KRAUS_QUBITS
+            parts = max(1, min(PARTS, request.shots // PART_SHOTS))
+            return self._kraus if few else self._trajectories, parts
+
         return _sample(
             requests,
             together=dense,
             batch=self._density,
-            single=lambda request: (
-                (self._density, 1) if dense(request) else (self._trajectories, PARTS)
-            ),
+            single=single,
             readout=self.readout,
         )
 
@@ -143,16 +157,20 @@ def _sample(
     *,
     together: Callable[[Shots], bool],
     batch: AerSimulator,
-    single: Callable[[Shots], tuple[AerSimulator, int]],
+    single: Callable[[Shots, bool], tuple[AerSimulator, int]],
     readout: NDArray[np.float64] | None = None,
 ) -> list[Outcomes]:
-    """Circuits that end in their readings in one Aer job where ``together``, others one by one."""
-    readings: dict[int, Readings] = {}
-    for index, request in enumerate(requests):
-        if together(request):
-            # readings in mid-circuit: Aer has to draw the shots itself
-            with suppress(BackendError):
-                readings[index] = take_readings(request.circuit)
+    """Circuits that end in their readings in one Aer job where ``together``, others one by one.
+
+    ``single`` gives simulator and parts for a request, and is told whether it reads qubits on the
+    way: then Aer has to draw the shots itself.
+    """
+    final = [final_readings(request.circuit) for request in requests]
+    readings = {
+        index: part
+        for index, part in enumerate(final)
+        if part is not None and together(requests[index])
+    }
     probabilities = dict(
         zip(readings, aer_probabilities(batch, list(readings.values())), strict=True)
     )
@@ -166,7 +184,7 @@ def _sample(
                 draw(probabilities[index], part.clbits, clbits, request.shots, request.seed, wrong)
             )
         else:
-            simulator, parts = single(request)
+            simulator, parts = single(request, final[index] is None)
             outcomes.append(
                 aer_outcomes(simulator, request.circuit, request.shots, request.seed, parts)
             )

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from qiskit import QuantumCircuit
+from qiskit.circuit import Barrier
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
@@ -26,6 +27,8 @@ __all__ = [
 
 # Pseudo-instructions: they are written in circuits but nothing is done for them.
 DIRECTIVES = ("barrier",)
+# Label of the barriers that stand in a circuit only while it is transpiled.
+FENCE = "qbrain.fence"
 
 
 def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> QuantumCircuit:
@@ -37,7 +40,9 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
     - Anything else: level 3 with routing, from the given seed.
 
     Where each qubit ends up is told by :func:`final_layout`; measured circuits need not ask,
-    for the measurements move along.
+    for the measurements move along. Readings and resets on the way stay in their order and keep
+    their classical bits, and whatever was to be read at once still is: nothing is routed between
+    measurements that follow each other.
 
     Raises:
         CompileError: if the circuit has more qubits than the target, or if gate-by-gate
@@ -65,7 +70,7 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
 
 
 def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircuit:
-    """Level 3. Last measurements are put back after it.
+    """Level 3. Last measurements are put back after it, others stand behind barriers meanwhile.
 
     Level 3 drops diagonal gates in front of measurements: right for what is read, but then the
     state is another one, and there is nothing left to validate.
@@ -77,7 +82,8 @@ def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircui
         if step.name == "measure":
             read.append((places[0], circuit.find_bit(step.clbits[0]).index))
         elif any(place in dict(read) for place in places) and step.name not in DIRECTIVES:
-            return _transpile(circuit, target, level=3, seed=seed, routing=True)
+            isa = _transpile(_fenced(circuit), target, level=3, seed=seed, routing=True)
+            return _unfenced(isa)
         else:
             body._append(step)
     isa = _transpile(body, target, level=3, seed=seed, routing=True)
@@ -85,6 +91,25 @@ def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircui
     for qubit, bit in read:
         isa.measure(layout[qubit], bit)
     return isa
+
+
+def _fenced(circuit: QuantumCircuit) -> QuantumCircuit:
+    """With a barrier on all qubits before every run of measurements and resets."""
+    fenced = circuit.copy_empty_like()
+    reading = False
+    for step in circuit.data:
+        if step.name == "measure" and not reading:
+            fenced.append(Barrier(circuit.num_qubits, label=FENCE), circuit.qubits)
+        if step.name not in DIRECTIVES:
+            reading = step.name == "measure" or (reading and step.name == "reset")
+        fenced._append(step)
+    return fenced
+
+
+def _unfenced(circuit: QuantumCircuit) -> QuantumCircuit:
+    """Without those barriers."""
+    circuit.data = [step for step in circuit.data if step.label != FENCE]
+    return circuit
 
 
 def _transpile(

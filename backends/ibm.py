@@ -235,7 +235,8 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         """The circuit on the device's own qubits.
 
         Raises:
-            BackendError: for what the target cannot run.
+            BackendError: for what the target cannot run, and for resets after readings where
+                readings are twirled.
         """
         placement = placement_of(circuit, self.placements)
         line = self.places[placement]
@@ -247,6 +248,14 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         illegal = first_illegal(circuit, self.targets[placement])
         if illegal is not None:
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
+        if self._options.get("twirling", {}).get("enable_measure") and _resets_what_was_read(
+            circuit
+        ):
+            # the client cannot take a random flip past a reset
+            raise BackendError(
+                f"twirling: wanted none or gates for circuit {circuit.name}, which resets qubits "
+                "after reading them, got readings twirled"
+            )
         whole = QuantumCircuit(self._device_qubits, name=circuit.name)
         for register in circuit.cregs:
             whole.add_register(register)
@@ -417,6 +426,16 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         with suppress(DeviceFault):
             self.ask(self.name, lambda: self._mode.close() if self._mode is not None else None, 0.0)
         self._mode = None
+
+
+def _resets_what_was_read(circuit: QuantumCircuit) -> bool:
+    read = set()
+    for step in circuit.data:
+        if step.name == "measure":
+            read.update(step.qubits)
+        elif step.name == "reset" and not read.isdisjoint(step.qubits):
+            return True
+    return False
 
 
 def _checked_places(

@@ -17,7 +17,7 @@ from qiskit import QuantumCircuit
 from qbrain.backends.errors import BackendError
 from qbrain.backends.sampling import Outcomes
 
-__all__ = ["Readings", "draw", "take_readings"]
+__all__ = ["Readings", "draw", "final_readings", "take_readings"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,14 @@ def take_readings(circuit: QuantumCircuit) -> Readings:
             f"got {sorted(read.values())}"
         )
     return Readings(gates, tuple(read), tuple(read.values()))
+
+
+def final_readings(circuit: QuantumCircuit) -> Readings | None:
+    """What :func:`take_readings` gives; None where a circuit does not end in its readings."""
+    try:
+        return take_readings(circuit)
+    except BackendError:
+        return None
 
 
 def draw(

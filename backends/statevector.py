@@ -8,7 +8,9 @@ import numpy as np
 from qiskit.primitives import StatevectorSampler as _QiskitSampler
 
 from qbrain.backends.ideal import ideal_target
+from qbrain.backends.readings import final_readings
 from qbrain.backends.sampling import Outcomes, Shots, TargetSampler
+from qbrain.backends.trajectories import sampled
 
 __all__ = ["StatevectorSampler"]
 
@@ -16,7 +18,8 @@ __all__ = ["StatevectorSampler"]
 class StatevectorSampler(TargetSampler):
     """Ideal simulation by :class:`qiskit.primitives.StatevectorSampler`, seeded circuit by circuit.
 
-    Slow beside Aer past ten qubits; it is there to be a second opinion.
+    Slow beside Aer past ten qubits; it is there to be a second opinion. Circuits that read qubits
+    on the way, which Qiskit's sampler refuses, are drawn here as trajectories, one a shot.
     """
 
     def __init__(self, qubits: int, *, seed: int | None = None, name: str = "statevector") -> None:
@@ -28,6 +31,9 @@ class StatevectorSampler(TargetSampler):
         outcomes = []
         for request in requests:
             circuit = request.circuit
+            if final_readings(circuit) is None:
+                outcomes.append(sampled(circuit, request.shots, request.seed))
+                continue
             sampler = _QiskitSampler(seed=np.random.default_rng(request.seed))
             data = sampler.run([circuit], shots=request.shots).result()[0].data
             bits = np.zeros((request.shots, circuit.num_clbits), dtype=np.bool_)

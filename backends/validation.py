@@ -17,6 +17,9 @@ matrix-product states, which are exact for superpositions of Dicke states, with 
 as Dicke amplitudes (n+1,) or as a matrix-product state (see :mod:`qbrain.backends.mps`). At the
 end of a circuit bond dimension n/2 + 1 is enough. Within a swap network, where only some pairs have
 met, bonds grow exponentially: 20 qubits on a line take a minute so and a second as a vector.
+
+Circuits that read and reset qubits on the way have a gate of their own:
+:mod:`qbrain.backends.trajectory_validation`.
 """
 
 from __future__ import annotations
@@ -43,6 +46,7 @@ __all__ = [
     "DispatchRefused",
     "Expected",
     "ValidationRecord",
+    "bounded",
     "validate",
 ]
 
@@ -60,7 +64,8 @@ class DispatchRefused(RuntimeError):
     Attributes:
         circuit: its name.
         step: the step of the run it belongs to, or None.
-        check: ``logical``, ``transpiled``, ``trotter`` or ``angles``.
+        check: ``logical``, ``transpiled``, ``trotter`` or ``angles``; of circuits that read qubits
+            on the way also ``readings`` or ``resets``.
         figure: what was found: a number, or the instruction.
         limit: what was wanted: the largest number allowed, or the rule.
     """
@@ -97,7 +102,8 @@ class Check:
 class ValidationRecord:
     """What the gate found of one circuit that it let through; plain values only.
 
-    ``method`` is ``statevector`` or ``matrix_product_state``.
+    ``method`` is ``statevector`` or ``matrix_product_state``, or ``trajectories`` for circuits that
+    read qubits on the way.
     """
 
     circuit: str
@@ -190,12 +196,12 @@ def validate(
     states = states_of(parts, dense=dense, start=start)
 
     figure = _infidelity(_expected_state(expected, bits, dense), states[0])
-    checks = [_bounded(label, step, "logical", figure, LOGICAL_LIMIT)]
+    checks = [bounded(label, step, "logical", figure, LOGICAL_LIMIT)]
     if same:
         checks.append(Check("transpiled", "passed", 0.0, TRANSPILED_LIMIT, "the very same circuit"))
     else:
         figure = _infidelity(states[0], states[1])
-        checks.append(_bounded(label, step, "transpiled", figure, TRANSPILED_LIMIT))
+        checks.append(bounded(label, step, "transpiled", figure, TRANSPILED_LIMIT))
     checks.append(
         _trotter(label, step, states[0], bits, observable, exact_value, max_trotter_error)
     )
@@ -213,7 +219,12 @@ def validate(
     )
 
 
-def _bounded(label: str, step: int | None, name: str, figure: float, limit: float) -> Check:
+def bounded(label: str, step: int | None, name: str, figure: float, limit: float) -> Check:
+    """A check that passed: ``figure`` is at most ``limit``.
+
+    Raises:
+        DispatchRefused: if it is not.
+    """
     # written so that a nan is refused too
     if not figure <= limit:
         raise DispatchRefused(label, step, name, figure, limit)
@@ -255,7 +266,7 @@ def _trotter(
                 f"observable: wanted shape {state.shape} or {(bits + 1,)}, got {diagonal.shape}"
             )
         value = float(diagonal @ np.abs(state) ** 2)
-    return _bounded(label, step, "trotter", abs(value - exact_value), limit)
+    return bounded(label, step, "trotter", abs(value - exact_value), limit)
 
 
 def _expected_state(expected: Expected, bits: int, dense: bool) -> State:
