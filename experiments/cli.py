@@ -22,6 +22,7 @@ from qbrain.experiments.errors import (
     RunDirectoryError,
 )
 from qbrain.experiments.options import with_options
+from qbrain.experiments.spiqgan_config import SpiQGANConfig
 from qbrain.experiments.sweep_plan import LMGSweep
 
 __all__ = ["app", "main", "run_command"]
@@ -66,10 +67,15 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         if not isinstance(value, list):
             table.add_row(key.replace("_", " "), cell(value))
     Console(soft_wrap=True).print(table)
-    rows = result.get("mitigations")
-    if rows:
+    if result.get("mitigations"):
+        rows = result["mitigations"]
         print()
         print_rows(rows, list(rows[0]))
+    if result.get("sources"):
+        from qbrain.experiments.spiqgan_result import SHOWN
+
+        print()
+        print_rows(result["sources"], SHOWN)
 
 
 def _run_lmg(
@@ -88,6 +94,22 @@ def _run_lmg(
     _show(lmg.start(settings, out), json_)
 
 
+def _run_spiqgan(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder of the run (default: a new one under runs)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """A quantum generator of neuronal spike patterns against a classical critic."""
+    settings = load_config(SpiQGANConfig, config, overrides)
+    from qbrain.experiments import spiqgan
+
+    _show(spiqgan.start(settings, out), json_)
+
+
 def _estimate_lmg(
     overrides: dict[str, Any],
     *,
@@ -99,6 +121,19 @@ def _estimate_lmg(
     from qbrain.experiments.estimate import estimate_lmg
 
     _show(estimate_lmg(settings), json_)
+
+
+def _estimate_spiqgan(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    json_: Json = False,
+) -> None:
+    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a generator."""
+    settings = load_config(SpiQGANConfig, config, overrides)
+    from qbrain.experiments.spiqgan_device import estimate_spiqgan
+
+    _show(estimate_spiqgan(settings), json_)
 
 
 def _sweep_lmg(
@@ -154,8 +189,10 @@ def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
 
 
 run_app.command("lmg")(with_options(LMGConfig, _run_lmg))
+run_app.command("spiqgan")(with_options(SpiQGANConfig, _run_spiqgan))
 sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
 estimate_app.command("lmg")(with_options(LMGConfig, _estimate_lmg))
+estimate_app.command("spiqgan")(with_options(SpiQGANConfig, _estimate_spiqgan))
 
 
 @run_app.callback()
@@ -251,9 +288,9 @@ def resume(
 
         _show_sweep(sweep.resume(directory), json_)
         return
-    from qbrain.experiments import lmg
+    from qbrain.experiments import resuming
 
-    _show(lmg.resume(directory), json_)
+    _show(resuming.resume(directory), json_)
 
 
 @app.command()

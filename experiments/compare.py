@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from qbrain.experiments.errors import RunDirectoryError
+from qbrain.experiments.errors import ConfigError, RunDirectoryError
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.experiments.tables import print_rows
 
@@ -34,18 +34,40 @@ _SHOWN = (
 )
 
 
+# of a spike generator's run
+_SPIKES = (
+    "backend",
+    "weights_per",
+    "readout",
+    "parameters",
+    "rate_error",
+    "covariance_rmse",
+    "kl_count_bin",
+    "kl_count_window",
+    "lag1_error",
+    "lag1",
+    "train_seconds",
+    "same_data_as_first",
+)
+
+
 def _load(path: Path) -> tuple[dict[str, Any], xr.Dataset]:
-    result = RunDirectory.open(path).result()
-    if result is None:
-        raise RunDirectoryError(
-            f"{path}: the run is not finished; go on with: qbrain resume {path}"
-        )
+    result = _result(path)
     file = path / "result.nc"
     try:
         data = xr.load_dataset(file, engine="h5netcdf")
     except Exception as error:  # whatever the reader stumbles over, the file is not ours
         raise RunDirectoryError(f"{file}: not an intact result: {error}") from None
     return result, data
+
+
+def _result(path: Path) -> dict[str, Any]:
+    result = RunDirectory.open(path).result()
+    if result is None:
+        raise RunDirectoryError(
+            f"{path}: the run is not finished; go on with: qbrain resume {path}"
+        )
+    return result
 
 
 def hellinger_fidelity(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
@@ -56,12 +78,42 @@ def hellinger_fidelity(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
 
 
 def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    """One row a run and estimate: raw, and by every mitigation that its circuits allow.
+    """Runs of one system beside each other.
 
+    Of `lmg`, one row a run and estimate: raw, and by every mitigation that its circuits allow.
     Errors are of E against the run's own exact result; ``extra_shots`` are those beyond the raw
     points; ``rms_distance_to_first`` is the RMS difference of E from the first run's own
     estimate, over the times both cover (None where the model is another one).
+
+    Of `spiqgan`, one row a run: errors against its held-out windows, on the backend where circuits
+    ran; ``same_data_as_first`` says whether these are the first run's windows, without which
+    errors are not to be held against each other.
+
+    Raises:
+        ConfigError: runs of different systems.
+        RunDirectoryError: a folder without a finished, intact run.
     """
+    systems = [str(RunDirectory.open(path).record()["run"]["system"]) for path in paths]
+    for path, system in zip(paths, systems, strict=True):
+        if system != systems[0]:
+            raise ConfigError(
+                f"directories: wanted runs of one system, got {systems[0]} ({paths[0]}) and "
+                f"{system} ({path})"
+            )
+    return _compare_spikes(paths) if systems[0] == "spiqgan" else _compare_lmg(paths)
+
+
+def _compare_spikes(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    results = [_result(path) for path in paths]
+    rows = []
+    for path, result in zip(paths, results, strict=True):
+        same = result.get("held_out_sha256") == results[0].get("held_out_sha256")
+        shown = {name: result.get(name) for name in _SPIKES[:-1]}
+        rows.append({"run": str(path), **shown, "same_data_as_first": same})
+    return rows
+
+
+def _compare_lmg(paths: Sequence[Path]) -> list[dict[str, Any]]:
     loaded = [_load(path) for path in paths]
     first = loaded[0][1]
     rows = []
@@ -105,4 +157,7 @@ def _distance(data: xr.Dataset, energy: xr.DataArray, first: xr.Dataset) -> floa
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The rows as a table on stdout."""
+    if "same_data_as_first" in rows[0]:
+        print_rows(rows, ("run", *_SPIKES))
+        return
     print_rows(rows, ("run", *_SHOWN), group=("run", *_SHOWN[: _SHOWN.index("estimate")]))

@@ -100,6 +100,11 @@ class BaseConfig(BaseModel):
         """Those of ``names`` that were set rather than left at their default."""
         return [name for name in names if name in self.model_fields_set]
 
+    def _refuse(self, reason: str, *names: str) -> None:
+        ignored = self.given(*names)
+        if ignored:
+            raise ConfigError(f"{ignored[0]}: would be ignored, since {reason}")
+
 
 class LMGConfig(BaseConfig):
     """The LMG quantum brain (Torres and Romera, arXiv:2602.16003, Eqs. 2 to 6)."""
@@ -319,11 +324,6 @@ class LMGConfig(BaseConfig):
                 "mitigation: zero has no circuit in the dicke encoding, where no gate is left at "
                 "phase zero; wanted echo"
             )
-
-    def _refuse(self, reason: str, *names: str) -> None:
-        ignored = self.given(*names)
-        if ignored:
-            raise ConfigError(f"{ignored[0]}: would be ignored, since {reason}")
 
 
 def _scales(text: str) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from qbrain.experiments.figure import figure_svg, population_svg
 
-__all__ = ["render_report", "verdict"]
+__all__ = ["render_page", "render_report", "validation_table", "verdict"]
 
 
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
@@ -46,15 +46,9 @@ def render_report(
     validation: Sequence[Mapping[str, Any]],
 ) -> str:
     """The page as text. ``validation``: one row a check: name, circuits, worst figure, limit."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("qbrain.experiments", "."),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     style, sentence = verdict(result)
-    return environment.get_template("report.html.jinja").render(
+    return render_page(
+        "report.html.jinja",
         title=title,
         style=style,
         sentence=sentence,
@@ -65,3 +59,35 @@ def render_report(
         trajectory=figure_svg(data, ""),
         populations=population_svg(data),
     )
+
+
+def render_page(template: str, **values: Any) -> str:
+    """A template of this package as text; it fails on a value that is not there."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("qbrain.experiments", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def validation_table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """One row a check of the gate: how many circuits passed it, the worst figure, the limit."""
+    table = []
+    found = [check for record in records for check in record["checks"]]
+    for name in dict.fromkeys(check["name"] for check in found):
+        checks = [check for check in found if check["name"] == name]
+        figures = [c["figure"] for c in checks if c["figure"] is not None]
+        limits = [c["limit"] for c in checks if c["limit"] is not None]
+        table.append(
+            {
+                "check": name,
+                "passed": sum(c["status"] == "passed" for c in checks),
+                "worst": f"{max(figures):.2g}" if figures else "–",
+                "limit": f"{limits[0]:.2g}" if limits else "–",
+                "note": next((c["note"] for c in checks if c["note"]), ""),
+            }
+        )
+    return table

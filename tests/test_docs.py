@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.spiqgan_config import SpiQGANConfig
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
@@ -41,6 +42,14 @@ def commands(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_the_commands_of_a_page_are_commands(page):
     for words in commands(page):
+        if words[:2] == ["run", "spiqgan"]:
+            options = words[2:]
+            given = dict(zip(options[::2], options[1::2], strict=True))
+            values = {name.removeprefix("--").replace("-", "_"): v for name, v in given.items()}
+            if "weights" in values:  # a file that this machine does not have
+                values["weights"] = __file__
+            SpiQGANConfig.from_mapping(values)
+            continue
         if words[:2] not in (["run", "lmg"], ["estimate", "lmg"]) or "…" in words:
             assert words[0] in {
                 "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run",
