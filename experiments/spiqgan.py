@@ -11,6 +11,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,7 @@ def _record(prepared: Prepared) -> dict[str, Any]:
     return {
         "config": prepared.config.model_dump(exclude_none=True),
         "device": prepared.device.device if prepared.device else {},
+        "libraries": {name: version(name) for name in ("pennylane", "jax", "equinox", "optax")},
         "data": {
             "source": data.source,
             "sha256": _fingerprint(data),
