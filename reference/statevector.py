@@ -436,7 +436,8 @@ def _propagate(state: State, gamma: float, phase: float, field: float) -> State:
     """Return exp(-i H dt) |state⟩ by a Chebyshev series cut at rounding error."""
     low, high = _spectral_interval(_neurons_of(state), gamma, phase, field)
     centre, radius = (high + low) / 2, (high - low) / 2
-    if radius == 0.0:
+    # so little turns no amplitude beyond rounding, and must not be divided by
+    if radius < 1e-200:
         return state * complex(math.cos(centre), -math.sin(centre))
     terms = math.ceil(radius + 10 * radius ** (1 / 3) + 30)
     weights = jv(np.arange(terms), radius)

@@ -12,7 +12,7 @@ from functools import reduce
 import numpy as np
 import pytest
 import qutip
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
@@ -252,6 +252,7 @@ def test_single_axis_is_exact_in_one_step(order):
     np.testing.assert_allclose(found, sv.exact(6, 1.0, [7.3], initial=2), atol=1e-12)
 
 
+@example(neurons=2, gamma=0.0, phase=0.0, field=5e-324, order=1, form="xx+yy", share=0.0)
 @settings(max_examples=30, deadline=None)
 @given(
     neurons=st.integers(1, 7),
