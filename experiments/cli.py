@@ -48,6 +48,9 @@ sweep_app = typer.Typer(
 app.add_typer(sweep_app, name="sweep")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
+RunFolder = Annotated[
+    Path | None, typer.Option("--out", help="folder of the run (default: a new one under runs)")
+]
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file; options on the command line win")
 ]
@@ -82,9 +85,7 @@ def _run_lmg(
     overrides: dict[str, Any],
     *,
     config: Config = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder of the run (default: a new one under runs)")
-    ] = None,
+    out: RunFolder = None,
     json_: Json = False,
 ) -> None:
     """The LMG quantum brain under synaptic feedback."""
@@ -98,9 +99,7 @@ def _run_spiqgan(
     overrides: dict[str, Any],
     *,
     config: Config = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder of the run (default: a new one under runs)")
-    ] = None,
+    out: RunFolder = None,
     json_: Json = False,
 ) -> None:
     """A quantum generator of neuronal spike patterns against a classical critic."""

@@ -23,7 +23,7 @@ from qbrain.experiments.figure import save_figure, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
 from qbrain.experiments.lmg_mitigation_table import add_mitigations
 from qbrain.experiments.lmg_relax import integrated_controls, integrated_orbit
-from qbrain.experiments.report import render_report
+from qbrain.experiments.report import render_report, validation_table
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import Orbit, simulate
 
@@ -74,7 +74,7 @@ def finish(
         data=data,
         record=run.record(),
         circuit=_drawing(circuits),
-        validation=_validation_table(done),
+        validation=validation_table([record for m in done for record in m.validation]),
     )
     run.write("report.html", page.encode())
     # last: its presence says that the run is complete
@@ -345,26 +345,6 @@ def _drawing(circuits: Sequence[QuantumCircuit]) -> str:
         return str(circuit.draw("text", fold=150, idle_wires=False))
     counts = ", ".join(f"{name} {count}" for name, count in circuit.count_ops().items())
     return f"{circuit.num_qubits} qubits, depth {circuit.depth()}: {counts}"
-
-
-def _validation_table(done: Sequence[Measured]) -> list[dict[str, Any]]:
-    """One row a check: how many circuits passed it, the worst figure, the limit."""
-    table = []
-    found = [check for m in done for record in m.validation for check in record["checks"]]
-    for name in dict.fromkeys(check["name"] for check in found):
-        checks = [check for check in found if check["name"] == name]
-        figures = [c["figure"] for c in checks if c["figure"] is not None]
-        limits = [c["limit"] for c in checks if c["limit"] is not None]
-        table.append(
-            {
-                "check": name,
-                "passed": sum(c["status"] == "passed" for c in checks),
-                "worst": f"{max(figures):.2g}" if figures else "–",
-                "limit": f"{limits[0]:.2g}" if limits else "–",
-                "note": next((c["note"] for c in checks if c["note"]), ""),
-            }
-        )
-    return table
 
 
 def _summary(
