@@ -176,6 +176,7 @@ def test_a_training_stopped_at_checks_ends_in_the_same_numbers(whole, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint.npz"]
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_ends_in_the_same_numbers(whole, tmp_path):
     file = tmp_path / "checkpoint.npz"
     child = subprocess.Popen([sys.executable, __file__, str(file)], stdout=subprocess.PIPE)

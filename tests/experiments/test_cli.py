@@ -185,15 +185,20 @@ def test_a_used_output_folder_is_refused(finished):
 
 FORMS = [
     ["--evolution", "replay"],
-    ["--evolution", "incremental"],
-    ["--evolution", "fast-forward"],
+    pytest.param(["--evolution", "incremental"], marks=pytest.mark.slow),
+    pytest.param(["--evolution", "fast-forward"], marks=pytest.mark.slow),
     ["--evolution", "orbit"],
-    ["--evolution", "relax"],
-    ["--encoding", "dicke"],
+    pytest.param(["--evolution", "relax"], marks=pytest.mark.slow),
+    pytest.param(["--encoding", "dicke"], marks=pytest.mark.slow),
     ["--encoding", "dicke", "--backend", "fake_fez", "--mitigation", "readout+echo"],
-    ["--backend", "fake_fez", "--mitigation", "parity+zne", "--placements", "2"],
+    pytest.param(
+        ["--backend", "fake_fez", "--mitigation", "parity+zne", "--placements", "2"],
+        marks=pytest.mark.slow,
+    ),
     ["--evolution", "fast-forward", "--feedback", "afterwards"],
-    ["--field", "0.2", "--tau-f", "2", "--backend", "statevector"],
+    pytest.param(
+        ["--field", "0.2", "--tau-f", "2", "--backend", "statevector"], marks=pytest.mark.slow
+    ),
 ]
 
 

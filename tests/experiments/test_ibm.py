@@ -98,7 +98,18 @@ FORMS = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+# the rest is like one of these with another encoding
+FAST_FORMS = {
+    "dicke replay", "dicke orbit", "dicke fast-forward, live", "qubit fast-forward",
+    "all mitigations on two lines", "twirled and decoupled",
+}  # fmt: skip
+
+
+def fast_and_slow(names, fast):
+    return [name if name in fast else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("form", fast_and_slow(FORMS, FAST_FORMS))
 def test_every_form_from_backends_to_report(start_ibm, form):
     server = start_ibm()
     options, jobs = FORMS[form]
@@ -156,7 +167,13 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+FAST_FAULTS = {
+    "connections refused for a while", "a token that expires", "a job that fails",
+    "500 after a job was taken, in a queue", "a session that closes early",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", fast_and_slow(FAULTS, FAST_FAULTS))
 def test_a_fault_loses_nothing_and_sends_nothing_twice(start_ibm, undisturbed, fault):
     server = start_ibm()
     # let two steps pass first, then strike
@@ -221,7 +238,7 @@ def wait_for(condition, seconds=60):
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("wanted", [4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("wanted", [2, pytest.param(20, marks=pytest.mark.slow)])
 def test_kill_9_at_random_points_submits_nothing_twice(start_ibm, undisturbed, wanted):
     server = start_ibm()
     chance, kills = random.Random(5), 0

@@ -67,7 +67,7 @@ def test_incremental_on_aer_stays_inside_its_band(tmp_path):
     assert rms(data.trotter_error) == pytest.approx(result["trotter_error"])
 
 
-COMMON = {"neurons": 4, "gamma": 0.8, "time": 8, "steps": 40, "shots": 20000, "backend": "aer"}
+COMMON = {"neurons": 4, "gamma": 0.8, "time": 8, "steps": 20, "shots": 20000, "backend": "aer"}
 FORMS = {
     "replay": {},
     "incremental": {"evolution": "incremental"},
@@ -147,6 +147,7 @@ def test_feedback_converges_at_its_order(order):
     np.testing.assert_allclose(-np.diff(np.log2(errors)), order, atol=0.15)
 
 
+@pytest.mark.slow
 def test_shot_noise_falls_with_the_square_root_of_the_shots(tmp_path):
     shots = [100, 1600, 25600]
     errors = []
@@ -184,6 +185,7 @@ def test_a_field_and_facilitation_in_the_loop(tmp_path):
     assert float(data.U.max() - data.U.min()) > 0.05
 
 
+@pytest.mark.slow
 def test_relaxation_takes_a_field_and_few_rounds(tmp_path):
     result, _ = run(
         tmp_path / "run", neurons=4, gamma=0.5, field=0.4, time=8, steps=80, shots=20000,
@@ -240,7 +242,11 @@ MITIGATED = {"neurons": 4, "gamma": 0.8, "g0": 1.5, "time": 4, "steps": 4, "back
         ({"mitigation": "parity+echo", "evolution": "fast-forward", "feedback": "afterwards"}, 9),
         ({"mitigation": "echo", "encoding": "dicke", "neurons": 10}, 5 + 2),
         ({"mitigation": "readout+echo", "encoding": "dicke", "evolution": "orbit"}, None),
-        ({"mitigation": "parity+echo", "evolution": "relax", "shots": 1000}, None),
+        pytest.param(
+            {"mitigation": "parity+echo", "evolution": "relax", "shots": 1000},
+            None,
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_every_mitigation_in_a_run(tmp_path, settings, circuits):
@@ -339,9 +345,8 @@ def test_a_bigger_brain_passes_the_gate_as_a_matrix_product_state(tmp_path):
     assert result["max_error_excitation"] < 0.05
 
 
-@pytest.mark.parametrize(
-    "method", ["auto", pytest.param("matrix-product-state", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("method", ["auto", "matrix-product-state"])
+@pytest.mark.slow
 def test_twenty_neurons_on_a_line_pass_the_gate(method):
     config = configure(
         neurons=20, backend="fake_fez", evolution="fast-forward", time=8, steps=2,

@@ -46,6 +46,7 @@ def test_shots_disturb_more_the_more_there_are():
     assert m["highest mean E"] < 0.5
 
 
+@pytest.mark.slow
 def test_what_changes_in_time_moves_the_brain():
     m = isolated.stimulus().measures
     assert abs(m["mean E after t = 60, step"] - m["mean E after t = 60, none"]) < 0.01
@@ -53,6 +54,7 @@ def test_what_changes_in_time_moves_the_brain():
     assert m["difference left by the pulse"] > 0.02
 
 
+@pytest.mark.slow
 def test_a_trace_is_left_in_the_coupled_brain_and_fades():
     m = disturbed.coupled().measures
     assert abs(m["level of B moved by, c = 0, soon"]) < 1e-4  # the integrator asked for 1e-6
