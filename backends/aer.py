@@ -11,10 +11,11 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
+from qbrain.backends.channels import Part, draw_parts, sampled_parts
 from qbrain.backends.errors import BackendError
 from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
-from qbrain.backends.readings import Readings, draw, final_readings
+from qbrain.backends.readings import Readings, final_readings
 from qbrain.backends.sampling import Detail, Outcomes, Shots, TargetSampler
 
 if TYPE_CHECKING:
@@ -45,17 +46,18 @@ class AerSampler(TargetSampler):
         target = ideal_target(qubits)
         method = "statevector" if qubits <= DENSE_QUBITS else "matrix_product_state"
         super().__init__(name, target, seed=seed, details={"method": method, "noise": "none"})
-        self._simulator = AerSimulator(
-            method=method, max_parallel_experiments=0, max_parallel_shots=1
+        self._simulator, self._density = (
+            AerSimulator(method=each, max_parallel_experiments=0, max_parallel_shots=1)
+            for each in (method, "density_matrix")
         )
 
     def _sample(self, requests: Sequence[Shots]) -> list[Outcomes]:
-        return _sample(
-            requests,
-            together=lambda request: request.circuit.num_qubits <= DRAWN_QUBITS,
-            batch=self._simulator,
-            single=lambda request, _: (self._simulator, 1),
-        )
+        def exact(part: Part, shots: int) -> AerSimulator | None:
+            if part.resets:
+                return self._density if density_is_cheaper(len(part.wires), shots) else None
+            return self._simulator if len(part.wires) <= DRAWN_QUBITS else None
+
+        return _sample(requests, exact=exact, single=lambda request, _: (self._simulator, 1))
 
 
 class NoisyAerSampler(TargetSampler):
@@ -123,8 +125,7 @@ class NoisyAerSampler(TargetSampler):
     @staticmethod
     def method_for(qubits: int, shots: int) -> str:
         """``density_matrix`` or ``statevector`` (trajectories): what ``run`` will take."""
-        dense = qubits <= DENSITY_QUBITS and 2**qubits <= max(shots, 2)
-        return "density_matrix" if dense else "statevector"
+        return "density_matrix" if density_is_cheaper(qubits, shots) else "statevector"
 
     def _check(self, circuit: QuantumCircuit) -> None:
         super()._check(circuit)
@@ -133,8 +134,8 @@ class NoisyAerSampler(TargetSampler):
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
 
     def _sample(self, requests: Sequence[Shots]) -> list[Outcomes]:
-        def dense(request: Shots) -> bool:
-            return self.method_for(request.circuit.num_qubits, request.shots) == "density_matrix"
+        def exact(part: Part, shots: int) -> AerSimulator | None:
+            return self._density if density_is_cheaper(len(part.wires), shots) else None
 
         def single(request: Shots, midway: bool) -> tuple[AerSimulator, int]:
             if not midway:
@@ -143,52 +144,67 @@ class NoisyAerSampler(TargetSampler):
             parts = max(1, min(PARTS, request.shots // PART_SHOTS))
             return self._kraus if few else self._trajectories, parts
 
-        return _sample(
-            requests,
-            together=dense,
-            batch=self._density,
-            single=single,
-            readout=self.readout,
-        )
+        return _sample(requests, exact=exact, single=single, readout=self.readout)
+
+
+def density_is_cheaper(qubits: int, shots: int) -> bool:
+    """Whether 4^n numbers are evolved at less cost than 2^n for each shot, and fit in memory."""
+    return qubits <= DENSITY_QUBITS and 2**qubits <= max(shots, 2)
 
 
 def _sample(
     requests: Sequence[Shots],
     *,
-    together: Callable[[Shots], bool],
-    batch: AerSimulator,
+    exact: Callable[[Part, int], AerSimulator | None],
     single: Callable[[Shots, bool], tuple[AerSimulator, int]],
     readout: NDArray[np.float64] | None = None,
 ) -> list[Outcomes]:
-    """Circuits that end in their readings in one Aer job where ``together``, others one by one.
+    """Circuits that end in their readings in one Aer job, as far as can be; others one by one.
 
-    ``single`` gives simulator and parts for a request, and is told whether it reads qubits on the
-    way: then Aer has to draw the shots itself.
+    ``exact`` gives the simulator of exact probabilities for a part of a circuit and a number of
+    shots; None where Aer draws them. ``single`` then gives simulator and number of runs for a
+    request, and is told whether it reads or resets qubits on the way.
     """
-    final = [final_readings(request.circuit) for request in requests]
-    readings = {
-        index: part
-        for index, part in enumerate(final)
-        if part is not None and together(requests[index])
-    }
-    probabilities = dict(
-        zip(readings, aer_probabilities(batch, list(readings.values())), strict=True)
-    )
+    final = [final_readings(request.circuit, resets=True) for request in requests]
+    plan: dict[int, list[tuple[Part, AerSimulator]]] = {}
+    for index, (request, readings) in enumerate(zip(requests, final, strict=True)):
+        parts = [] if readings is None else sampled_parts(readings)
+        found = [(part, exact(part, request.shots)) for part in parts]
+        usable = [(part, simulator) for part, simulator in found if simulator is not None]
+        if usable and len(usable) == len(found):
+            plan[index] = usable
+    probabilities = _probabilities(plan)
     outcomes = []
-    for index, request in enumerate(requests):
-        if index in readings:
-            part = readings[index]
-            wrong = None if readout is None else readout[list(part.qubits)]
-            clbits = request.circuit.num_clbits
-            outcomes.append(
-                draw(probabilities[index], part.clbits, clbits, request.shots, request.seed, wrong)
-            )
+    for index, (request, readings) in enumerate(zip(requests, final, strict=True)):
+        circuit, shots, seed = request.circuit, request.shots, request.seed
+        if index in plan:
+            parts = [part for part, _ in plan[index]]
+            found_weights = probabilities[index]
+            clbits = circuit.num_clbits
+            outcomes.append(draw_parts(parts, found_weights, clbits, shots, seed, readout))
         else:
-            simulator, parts = single(request, final[index] is None)
-            outcomes.append(
-                aer_outcomes(simulator, request.circuit, request.shots, request.seed, parts)
-            )
+            simulator, runs = single(request, readings is None or readings.resets)
+            outcomes.append(aer_outcomes(simulator, circuit, shots, seed, runs))
     return outcomes
+
+
+def _probabilities(
+    plan: Mapping[int, Sequence[tuple[Part, AerSimulator]]],
+) -> dict[int, list[NDArray[np.float64]]]:
+    """Of each part of each circuit, all that have the same simulator in one job."""
+    found: dict[int, list[NDArray[np.float64]]] = {
+        index: [np.empty(0)] * len(parts) for index, parts in plan.items()
+    }
+    jobs: dict[int, list[tuple[int, int]]] = {}
+    for index, parts in plan.items():
+        for number, (_, simulator) in enumerate(parts):
+            jobs.setdefault(id(simulator), []).append((index, number))
+    for places in jobs.values():
+        simulator = plan[places[0][0]][places[0][1]][1]
+        results = aer_probabilities(simulator, [plan[i][number][0] for i, number in places])
+        for (index, number), weights in zip(places, results, strict=True):
+            found[index][number] = weights
+    return found
 
 
 def aer_probabilities(

@@ -1,5 +1,8 @@
 """Circuits that end in their readings: taking the readings off, and drawing shots for them.
 
+Qubits that are reset on the way without being read are no hindrance: where it is asked for, resets
+count as gates (see :mod:`qbrain.backends.channels`).
+
 Aer takes longer to draw some thousand shots than to evolve a small state. Where all readings come
 last, the shots are therefore drawn here from the probabilities that Aer computes, which also lets
 circuits with different seeds share one Aer job.
@@ -25,25 +28,32 @@ class Readings:
     """A circuit's gates on all its qubits, and which qubit is read into which classical bit.
 
     ``qubits[i]`` is read into ``clbits[i]``; delays stay among the gates, barriers do not.
+    ``resets`` says whether there are resets among them.
     """
 
     gates: QuantumCircuit
     qubits: tuple[int, ...]
     clbits: tuple[int, ...]
+    resets: bool = False
 
 
-def take_readings(circuit: QuantumCircuit) -> Readings:
+def take_readings(circuit: QuantumCircuit, *, resets: bool = False) -> Readings:
     """Part a circuit from the measurements at its end.
 
+    Args:
+        circuit: with its measurements last.
+        resets: whether resets of qubits that are not read count as gates.
+
     Raises:
-        BackendError: where that cannot be done: resets, control flow, gates after a measurement,
-            a classical bit written twice.
+        BackendError: where that cannot be done: resets where they do not count as gates, control
+            flow, gates or resets after a measurement, a classical bit written twice.
     """
     index = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     clbit = {bit: number for number, bit in enumerate(circuit.clbits)}
     gates = QuantumCircuit(circuit.num_qubits, name=circuit.name, global_phase=circuit.global_phase)
     wires = gates.qubits
     read: dict[int, int] = {}
+    found = False
     for step in circuit.data:
         name = step.name
         if name == "barrier":
@@ -55,9 +65,10 @@ def take_readings(circuit: QuantumCircuit) -> Readings:
             )
         if name == "measure":
             read[places[0]] = clbit[step.clbits[0]]
-        elif step.clbits or name == "reset":
+        elif step.clbits or (name == "reset" and not resets):
             raise BackendError(f"circuit {circuit.name}: wanted gates alone, got {name}")
         else:
+            found = found or name == "reset"
             # the private twin of append skips checks that the instruction has passed before
             gates._append(step.replace(qubits=[wires[place] for place in places]))
     if len(set(read.values())) != len(read):
@@ -65,13 +76,13 @@ def take_readings(circuit: QuantumCircuit) -> Readings:
             f"circuit {circuit.name}: wanted each classical bit written once, "
             f"got {sorted(read.values())}"
         )
-    return Readings(gates, tuple(read), tuple(read.values()))
+    return Readings(gates, tuple(read), tuple(read.values()), found)
 
 
-def final_readings(circuit: QuantumCircuit) -> Readings | None:
+def final_readings(circuit: QuantumCircuit, *, resets: bool = False) -> Readings | None:
     """What :func:`take_readings` gives; None where a circuit does not end in its readings."""
     try:
-        return take_readings(circuit)
+        return take_readings(circuit, resets=resets)
     except BackendError:
         return None
 

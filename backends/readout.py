@@ -178,7 +178,7 @@ def readout_by_bit(readout: Array, circuit: QuantumCircuit) -> Array:
     Raises:
         BackendError: for readings not at the circuit's end, or qubits without calibration.
     """
-    readings = take_readings(circuit)
+    readings = take_readings(circuit, resets=True)
     if readings.qubits and max(readings.qubits) >= len(readout):
         raise BackendError(
             f"readout: wanted errors of {max(readings.qubits) + 1} qubits, got {len(readout)}"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit.primitives import StatevectorSampler as _QiskitSampler
 
+from qbrain.backends.channels import PLAIN_QUBITS, draw_parts, reduced_state, sampled_parts
 from qbrain.backends.ideal import ideal_target
 from qbrain.backends.readings import final_readings
 from qbrain.backends.sampling import Outcomes, Shots, TargetSampler
@@ -18,8 +19,9 @@ __all__ = ["StatevectorSampler"]
 class StatevectorSampler(TargetSampler):
     """Ideal simulation by :class:`qiskit.primitives.StatevectorSampler`, seeded circuit by circuit.
 
-    Slow beside Aer past ten qubits; it is there to be a second opinion. Circuits that read qubits
-    on the way, which Qiskit's sampler refuses, are drawn here as trajectories, one a shot.
+    Slow beside Aer past ten qubits; it is there to be a second opinion. Circuits that read or reset
+    qubits on the way, which Qiskit's sampler refuses, are drawn here: from density matrices where
+    they only reset them and no more than five qubits meet; else as trajectories, one a shot.
     """
 
     def __init__(self, qubits: int, *, seed: int | None = None, name: str = "statevector") -> None:
@@ -31,8 +33,9 @@ class StatevectorSampler(TargetSampler):
         outcomes = []
         for request in requests:
             circuit = request.circuit
-            if final_readings(circuit) is None:
-                outcomes.append(sampled(circuit, request.shots, request.seed))
+            own = _drawn_here(request)
+            if own is not None:
+                outcomes.append(own)
                 continue
             sampler = _QiskitSampler(seed=np.random.default_rng(request.seed))
             data = sampler.run([circuit], shots=request.shots).result()[0].data
@@ -42,3 +45,17 @@ class StatevectorSampler(TargetSampler):
                 bits[:, columns] = data[register.name].to_bool_array(order="little")
             outcomes.append(bits)
         return outcomes
+
+
+def _drawn_here(request: Shots) -> Outcomes | None:
+    """Shots of what Qiskit's sampler refuses, or what small parts spare it; None of all else."""
+    circuit, shots, seed = request.circuit, request.shots, request.seed
+    readings = final_readings(circuit, resets=True)
+    if readings is None:
+        return sampled(circuit, shots, seed)
+    parts = sampled_parts(readings)
+    small = all(len(part.wires) <= PLAIN_QUBITS for part in parts)
+    if small and (readings.resets or len(parts) > 1):
+        probabilities = [np.diagonal(reduced_state(part)).real for part in parts]
+        return draw_parts(parts, probabilities, circuit.num_clbits, shots, seed)
+    return sampled(circuit, shots, seed) if readings.resets else None

@@ -56,6 +56,7 @@ from qbrain.backends.validation import (
     DispatchRefused,
     ValidationRecord,
     bounded,
+    refuse_unbound,
 )
 
 __all__ = ["ConditionalStates", "validate_trajectories"]
@@ -125,9 +126,7 @@ def validate_trajectories(
     same = isa is logical
     runs = []
     for role, circuit in (("logical", logical),) if same else (("logical", logical), ("isa", isa)):
-        if circuit.parameters:
-            unbound = "unbound " + ", ".join(sorted(p.name for p in circuit.parameters))
-            raise DispatchRefused(label, step, "angles", unbound, "numbers for all angles")
+        refuse_unbound(label, step, circuit)
         try:
             parts, qubits = segments(circuit, groups)
         except Misread as error:

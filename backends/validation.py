@@ -18,8 +18,9 @@ as Dicke amplitudes (n+1,) or as a matrix-product state (see :mod:`qbrain.backen
 end of a circuit bond dimension n/2 + 1 is enough. Within a swap network, where only some pairs have
 met, bonds grow exponentially: 20 qubits on a line take a minute so and a second as a vector.
 
-Circuits that read and reset qubits on the way have a gate of their own:
-:mod:`qbrain.backends.trajectory_validation`.
+Circuits that read and reset qubits on the way have a gate of their own,
+:mod:`qbrain.backends.trajectory_validation`, and so have those that reset qubits without reading
+them, :mod:`qbrain.backends.channel_validation`.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ __all__ = [
     "Expected",
     "ValidationRecord",
     "bounded",
+    "refuse_unbound",
     "validate",
 ]
 
@@ -102,8 +104,8 @@ class Check:
 class ValidationRecord:
     """What the gate found of one circuit that it let through; plain values only.
 
-    ``method`` is ``statevector`` or ``matrix_product_state``, or ``trajectories`` for circuits that
-    read qubits on the way.
+    ``method`` is ``statevector`` or ``matrix_product_state``; ``trajectories`` for circuits that
+    read qubits on the way, ``density_matrix`` for those that reset some without reading them.
     """
 
     circuit: str
@@ -174,15 +176,7 @@ def validate(
     started = perf_counter()
     label = name if name is not None else logical.name
     for circuit in (logical, isa):
-        # parameters have to be numbers before anything can be simulated
-        if circuit.parameters:
-            raise DispatchRefused(
-                label,
-                step,
-                "angles",
-                "unbound " + ", ".join(sorted(p.name for p in circuit.parameters)),
-                "numbers for all angles",
-            )
+        refuse_unbound(label, step, circuit)
     same = isa is logical
     parts = [measured_part(circuit) for circuit in ([logical] if same else [logical, isa])]
     bits = parts[0].bits
@@ -217,6 +211,17 @@ def validate(
         seconds=perf_counter() - started,
         checks=tuple(checks),
     )
+
+
+def refuse_unbound(label: str, step: int | None, circuit: QuantumCircuit) -> None:
+    """Parameters have to be numbers before anything can be simulated.
+
+    Raises:
+        DispatchRefused: if any is not.
+    """
+    if circuit.parameters:
+        unbound = "unbound " + ", ".join(sorted(p.name for p in circuit.parameters))
+        raise DispatchRefused(label, step, "angles", unbound, "numbers for all angles")
 
 
 def bounded(label: str, step: int | None, name: str, figure: float, limit: float) -> Check:

@@ -21,6 +21,7 @@ from qbrain.experiments.errors import (
     DeviceError,
     RunDirectoryError,
 )
+from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
 from qbrain.experiments.options import with_options
 from qbrain.experiments.spiqgan_config import SpiQGANConfig
 from qbrain.experiments.sweep_plan import LMGSweep
@@ -109,6 +110,20 @@ def _run_spiqgan(
     _show(spiqgan.start(settings, out), json_)
 
 
+def _run_hodgkin_huxley(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    out: RunFolder = None,
+    json_: Json = False,
+) -> None:
+    """A neuron whose ion channels' gates are qubits, under its own membrane's voltage."""
+    settings = load_config(HodgkinHuxleyConfig, config, overrides)
+    from qbrain.experiments import hodgkin_huxley
+
+    _show(hodgkin_huxley.start(settings, out), json_)
+
+
 def _estimate_lmg(
     overrides: dict[str, Any],
     *,
@@ -133,6 +148,19 @@ def _estimate_spiqgan(
     from qbrain.experiments.spiqgan_device import estimate_spiqgan
 
     _show(estimate_spiqgan(settings), json_)
+
+
+def _estimate_hodgkin_huxley(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    json_: Json = False,
+) -> None:
+    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a neuron's gates."""
+    settings = load_config(HodgkinHuxleyConfig, config, overrides)
+    from qbrain.experiments.hodgkin_huxley import estimate_hodgkin_huxley
+
+    _show(estimate_hodgkin_huxley(settings), json_)
 
 
 def _sweep_lmg(
@@ -189,9 +217,11 @@ def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
 
 run_app.command("lmg")(with_options(LMGConfig, _run_lmg))
 run_app.command("spiqgan")(with_options(SpiQGANConfig, _run_spiqgan))
+run_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _run_hodgkin_huxley))
 sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
 estimate_app.command("lmg")(with_options(LMGConfig, _estimate_lmg))
 estimate_app.command("spiqgan")(with_options(SpiQGANConfig, _estimate_spiqgan))
+estimate_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _estimate_hodgkin_huxley))
 
 
 @run_app.callback()

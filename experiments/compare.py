@@ -34,21 +34,48 @@ _SHOWN = (
 )
 
 
-# of a spike generator's run
-_SPIKES = (
-    "backend",
-    "weights_per",
-    "readout",
-    "parameters",
-    "rate_error",
-    "covariance_rmse",
-    "kl_count_bin",
-    "kl_count_window",
-    "lag1_error",
-    "lag1",
-    "train_seconds",
-    "same_data_as_first",
-)
+# columns of the systems whose results are compared as they are
+_COLUMNS = {
+    "spiqgan": (
+        "backend",
+        "weights_per",
+        "readout",
+        "parameters",
+        "rate_error",
+        "covariance_rmse",
+        "kl_count_bin",
+        "kl_count_window",
+        "lag1_error",
+        "lag1",
+        "train_seconds",
+        "same_as_first",
+    ),
+    "hodgkin-huxley": (
+        "backend",
+        "channel",
+        "drive",
+        "reading",
+        "window",
+        "mitigation",
+        "two_qubit_gates",
+        "shots",
+        "rmse_voltage",
+        "shot_error",
+        "rmse_gates",
+        "rmse_gates_raw",
+        "loop_area",
+        "loop_area_exact",
+        "spikes",
+        "spikes_exact",
+        "same_as_first",
+    ),
+}
+# fields of a neuron's configuration that do not change what is simulated
+_NOT_MODEL = {
+    *("backend", "shots", "seed", "validation", "execution_mode", "max_qpu_seconds", "twirling"),
+    *("dynamical_decoupling", "reading", "copies", "window", "ancilla", "fresh", "mitigation"),
+    "steps",
+}
 
 
 def _load(path: Path) -> tuple[dict[str, Any], xr.Dataset]:
@@ -85,8 +112,9 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
     points; ``rms_distance_to_first`` is the RMS difference of E from the first run's own
     estimate, over the times both cover (None where the model is another one).
 
-    Of `spiqgan`, one row a run: errors against its held-out windows, on the backend where circuits
-    ran; ``same_data_as_first`` says whether these are the first run's windows, without which
+    Of the others, one row a run. Of `spiqgan`: errors against its held-out windows, on the backend
+    where circuits ran. Of `hodgkin-huxley`: errors against the run's own exact voltage.
+    ``same_as_first`` says whether the run has the first one's data, or its model, without which
     errors are not to be held against each other.
 
     Raises:
@@ -100,17 +128,24 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
                 f"directories: wanted runs of one system, got {systems[0]} ({paths[0]}) and "
                 f"{system} ({path})"
             )
-    return _compare_spikes(paths) if systems[0] == "spiqgan" else _compare_lmg(paths)
-
-
-def _compare_spikes(paths: Sequence[Path]) -> list[dict[str, Any]]:
-    results = [_result(path) for path in paths]
-    rows = []
-    for path, result in zip(paths, results, strict=True):
-        same = result.get("held_out_sha256") == results[0].get("held_out_sha256")
-        shown = {name: result.get(name) for name in _SPIKES[:-1]}
-        rows.append({"run": str(path), **shown, "same_data_as_first": same})
+    if systems[0] == "lmg":
+        return _compare_lmg(paths)
+    names, rows, first = _COLUMNS[systems[0]], [], None
+    for path in paths:
+        result = _result(path)
+        identity = _identity(path, result)
+        first = identity if first is None else first
+        shown = {name: result.get(name) for name in names[:-1]}
+        rows.append({"run": str(path), **shown, "same_as_first": identity == first})
     return rows
+
+
+def _identity(path: Path, result: dict[str, Any]) -> Any:
+    """What two runs must share for their errors to be of the same thing."""
+    if "held_out_sha256" in result:
+        return result["held_out_sha256"]
+    config = RunDirectory.open(path).record()["config"]
+    return {name: value for name, value in config.items() if name not in _NOT_MODEL}
 
 
 def _compare_lmg(paths: Sequence[Path]) -> list[dict[str, Any]]:
@@ -157,7 +192,7 @@ def _distance(data: xr.Dataset, energy: xr.DataArray, first: xr.Dataset) -> floa
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The rows as a table on stdout."""
-    if "same_data_as_first" in rows[0]:
-        print_rows(rows, ("run", *_SPIKES))
+    if "same_as_first" in rows[0]:
+        print_rows(rows, tuple(rows[0]))
         return
     print_rows(rows, ("run", *_SHOWN), group=("run", *_SHOWN[: _SHOWN.index("estimate")]))

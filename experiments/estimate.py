@@ -17,7 +17,14 @@ from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.errors import NotApplicable
 from qbrain.experiments.lmg import Experiment
 
-__all__ = ["backend_table", "estimate_lmg", "guard_qpu_seconds", "planned_circuits", "qpu_seconds"]
+__all__ = [
+    "backend_table",
+    "circuit_costs",
+    "estimate_lmg",
+    "guard_qpu_seconds",
+    "planned_circuits",
+    "qpu_seconds",
+]
 
 _REP_DELAY = 250e-6  # seconds between shots on IBM's devices unless told otherwise
 _ROUNDS = 2  # of relax, as a rule
@@ -84,6 +91,18 @@ def planned_circuits(experiment: Experiment) -> tuple[list[QuantumCircuit], int]
     return circuits, 1 if one else len(controls)
 
 
+def circuit_costs(circuits: Sequence[QuantumCircuit], target: Target) -> dict[str, Any]:
+    """Gates and depths at most, and expected fidelities, of circuits in the target's gates."""
+    fidelities = [expected_fidelity(c, target) for c in circuits]
+    return {
+        "two_qubit_gates": max(two_qubit_gates(c) for c in circuits),
+        "two_qubit_depth": max(two_qubit_depth(c) for c in circuits),
+        "depth": max(depth(c) for c in circuits),
+        "expected_fidelity_lowest": min(fidelities),
+        "expected_fidelity_mean": sum(fidelities) / len(fidelities),
+    }
+
+
 def qpu_seconds(
     circuits: Sequence[QuantumCircuit], jobs: int, shots: int, target: Target
 ) -> float | None:
@@ -127,8 +146,6 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
     experiment = Experiment(config)
     circuits, jobs = planned_circuits(experiment)
     target = experiment.sampler.target
-    # by the first line's calibration, on whichever line a circuit runs
-    fidelities = [expected_fidelity(c, target) for c in circuits]
     return {
         "system": "lmg",
         "backend": config.backend,
@@ -137,11 +154,8 @@ def estimate_lmg(config: LMGConfig) -> dict[str, Any]:
         "jobs": jobs,
         "shots": config.shots,
         "trotter_steps": experiment.most_steps,
-        "two_qubit_gates": max(two_qubit_gates(c) for c in circuits),
-        "two_qubit_depth": max(two_qubit_depth(c) for c in circuits),
-        "depth": max(depth(c) for c in circuits),
-        "expected_fidelity_lowest": min(fidelities),
-        "expected_fidelity_mean": sum(fidelities) / len(fidelities),
+        # by the first line's calibration, on whichever line a circuit runs
+        **circuit_costs(circuits, target),
         "qpu_seconds": qpu_seconds(circuits, jobs, config.shots, target),
         "assumptions": (
             f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and "

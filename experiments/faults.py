@@ -8,20 +8,33 @@ from qbrain.circuits.arguments import CircuitError
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
 from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
+from qbrain.reference.channel_drives import DriveError
+from qbrain.reference.hodgkin_huxley import NeuronError
 from qbrain.reference.lmg import IntegrationError, ModelError
+from qbrain.reference.quantized_channel import ChannelError
 from qbrain.reference.spike_statistics import SpikeError
 
 __all__ = ["exit_code"]
+
+
+_BAD_INPUT = (
+    BackendError,
+    ChannelError,
+    CircuitError,
+    DriveError,
+    FeedbackError,
+    IntegrationError,
+    ModelError,
+    NeuronError,
+    SpikeError,
+)
 
 
 def exit_code(error: Exception) -> int | None:
     """2 for bad input, 3 for a refused dispatch, 4 for a device that gave nothing usable."""
     if isinstance(error, DispatchRefused):
         return EXIT_REFUSED
-    if isinstance(
-        error,
-        BackendError | CircuitError | FeedbackError | IntegrationError | ModelError | SpikeError,
-    ):
+    if isinstance(error, _BAD_INPUT):
         return EXIT_BAD_INPUT
     if isinstance(error, EstimateError | DeviceFault):
         return EXIT_DEVICE

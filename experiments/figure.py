@@ -12,10 +12,18 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = ["figure_svg", "population_svg", "save_figure", "trajectory_figure"]
+__all__ = [
+    "EXACT",
+    "MEASURED",
+    "figure_svg",
+    "inline_svg",
+    "population_svg",
+    "save_figure",
+    "trajectory_figure",
+]
 
-_MEASURED = "#c2410c"
-_EXACT = "#1e293b"
+MEASURED = "#c2410c"
+EXACT = "#1e293b"
 _RAW = "#94a3b8"
 _Z95 = 1.959964
 
@@ -31,17 +39,17 @@ def trajectory_figure(data: xr.Dataset, title: str) -> Figure:
     figure = Figure(figsize=(9, 5.6), layout="constrained")
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
     fine = data.time_fine
-    top.plot(fine, data.exact_excitation_fine, color=_EXACT, lw=1.4, label="exact")
+    top.plot(fine, data.exact_excitation_fine, color=EXACT, lw=1.4, label="exact")
     if float(abs(data.raw_excitation - data.excitation).max()) > 1e-12:
         top.plot(data.time, data.raw_excitation, "x", ms=4, color=_RAW, label="raw")
-    _band(top, data, "excitation", "measured, 95 % band", _MEASURED)
+    _band(top, data, "excitation", "measured, 95 % band", MEASURED)
     top.set_ylabel(r"excitation $E = \frac{1}{2} + \langle J_z\rangle/N$")
     top.set_ylim(-0.05, 1.05)
     top.set_title(title, fontsize=10, loc="left")
-    bottom.plot(fine, data.exact_r_fine, color=_EXACT, lw=1.4)
+    bottom.plot(fine, data.exact_r_fine, color=EXACT, lw=1.4)
     _band(bottom, data, "r", "r (synaptic efficacy)", "#1d4ed8")
     if data.attrs.get("tau_f", 0) > 0:
-        bottom.plot(fine, data.exact_U_fine, color=_EXACT, lw=1.4, ls="--")
+        bottom.plot(fine, data.exact_U_fine, color=EXACT, lw=1.4, ls="--")
         _band(bottom, data, "U", "U (release probability)", "#15803d")
     bottom.set_ylabel("synapse")
     bottom.set_xlabel("time (inverse units of the coupling)")
@@ -80,7 +88,8 @@ def save_figure(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=130, format=kind, metadata=metadata)
 
 
-def _svg(figure: Figure) -> str:
+def inline_svg(figure: Figure) -> str:
+    """A figure as an svg element for a page."""
     buffer = io.StringIO()
     options: dict[str, Any] = {"format": "svg", "metadata": {"Date": None}}
     figure.savefig(buffer, **options)
@@ -90,9 +99,9 @@ def _svg(figure: Figure) -> str:
 
 def figure_svg(data: xr.Dataset, title: str) -> str:
     """The trajectory figure as inline SVG."""
-    return _svg(trajectory_figure(data, title))
+    return inline_svg(trajectory_figure(data, title))
 
 
 def population_svg(data: xr.Dataset) -> str:
     """The population figure as inline SVG."""
-    return _svg(population_figure(data))
+    return inline_svg(population_figure(data))

@@ -18,12 +18,11 @@ from qbrain.classical_feedback.orbit import OrbitBand
 from qbrain.classical_feedback.synapse import SynapticLaw, SynapticState
 from qbrain.experiments.chains import label_of
 from qbrain.experiments.compare import hellinger_fidelity
-from qbrain.experiments.config import LMGConfig
 from qbrain.experiments.figure import save_figure, trajectory_figure
 from qbrain.experiments.lmg_circuits import ExactEnergy
 from qbrain.experiments.lmg_mitigation_table import add_mitigations
 from qbrain.experiments.lmg_relax import integrated_controls, integrated_orbit
-from qbrain.experiments.report import render_report, validation_table
+from qbrain.experiments.report import backend_in_words, render_report, validation_table
 from qbrain.experiments.run_directory import RunDirectory
 from qbrain.reference.lmg import Orbit, simulate
 
@@ -66,7 +65,8 @@ def finish(
     if circuits:
         sent = circuits + [task.prepared.isa for task in experiment.references]
         run.write("circuits.qpy", lambda path: _write_qpy(sent, path))
-    title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {_where(config)}"
+    where = backend_in_words(config.backend)
+    title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {where}"
     run.write("figure.png", lambda path: save_figure(trajectory_figure(data, title), path))
     page = render_report(
         title=title,
@@ -80,20 +80,6 @@ def finish(
     # last: its presence says that the run is complete
     run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
     return result
-
-
-def _where(config: LMGConfig) -> str:
-    """The backend in words that leave no doubt whether a device was used."""
-    kinds = {
-        "exact": "exact reference, no circuit",
-        "aer": "aer, ideal simulation",
-        "statevector": "statevector, ideal simulation",
-    }
-    if config.on_device:
-        return f"measured on {config.backend}"
-    return kinds.get(
-        config.backend, f"simulation with the noise of the device snapshot {config.backend}"
-    )
 
 
 def _write_qpy(circuits: Sequence[QuantumCircuit], path: Any) -> None:

@@ -10,7 +10,19 @@ import xarray as xr
 
 from qbrain.experiments.figure import figure_svg, population_svg
 
-__all__ = ["render_page", "render_report", "validation_table", "verdict"]
+__all__ = ["backend_in_words", "render_page", "render_report", "validation_table", "verdict"]
+
+
+def backend_in_words(backend: str) -> str:
+    """The backend in words that leave no doubt whether a device was used."""
+    kinds = {
+        "exact": "exact reference, no circuit",
+        "aer": "aer, ideal simulation",
+        "statevector": "statevector, ideal simulation",
+    }
+    if backend.startswith("ibm_"):
+        return f"measured on {backend}"
+    return kinds.get(backend, f"simulation with the noise of the device snapshot {backend}")
 
 
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:

@@ -644,7 +644,7 @@ def test_runs_stand_beside_each_other(folder, second, capsys):
     for row, result in zip(rows, held, strict=True):
         for name in (*ERRORS, "lag1", "parameters", "readout", "train_seconds"):
             assert row[name] == result[name]
-        assert row["same_data_as_first"] is True
+        assert row["same_as_first"] is True
     assert run_command(["compare", str(folder), str(second)]) == 0
     shown = capsys.readouterr().out
     assert "fake_fez" in shown
@@ -656,7 +656,7 @@ def test_other_held_out_windows_are_marked(folder, second, tmp_path):
     copy = RunDirectory.create(tmp_path / "copy", "spiqgan", {"config": {}})
     copy.write("result.json", json.dumps({**result, "held_out_sha256": "other"}).encode())
     rows = compare_runs([folder, copy.path])
-    assert [row["same_data_as_first"] for row in rows] == [True, False]
+    assert [row["same_as_first"] for row in rows] == [True, False]
 
 
 def test_runs_of_two_systems_are_refused_in_one_line(folder, tmp_path, capsys):

@@ -1,0 +1,229 @@
+"""What runs of feedback systems share: the folder, the journal, going on after a kill.
+
+An experiment says what is measured; here is that nothing is lost on the way. Every finished step is
+in the journal before the next one is begun, and a run that goes on takes its controls and counts
+from there, so that it ends in the numbers of one that was never stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import secrets
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.primitives import BaseSamplerV2
+
+from qbrain.backends.errors import DeviceFault
+from qbrain.backends.validation import DispatchRefused
+from qbrain.classical_feedback.loop import LoopStep, hybrid_loop
+from qbrain.experiments.config import BaseConfig
+from qbrain.experiments.errors import DeviceError, RunDirectoryError
+from qbrain.experiments.progress import progress
+from qbrain.experiments.run_directory import RunDirectory
+
+__all__ = ["Experiment", "FeedbackLoop", "Measured", "resume_run", "start_run"]
+
+C = TypeVar("C")
+E = TypeVar("E")
+K = TypeVar("K", bound=BaseConfig)
+
+
+@dataclass(frozen=True)
+class Measured(Generic[C, E]):
+    """A finished step, and what the gate found of its circuits."""
+
+    step: LoopStep[C, E]
+    validation: list[dict[str, Any]]
+
+
+class Experiment(Protocol):
+    """What :func:`start_run` runs. Made from a configuration; fails before anything is written."""
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """What the run's record says of the backend."""
+
+    @property
+    def sampler(self) -> Any | None:
+        """Where circuits run; None where none do."""
+
+    def measure(self, run: RunDirectory) -> Sequence[Any]:
+        """Measure what is not in the journal yet; all finished steps."""
+
+    def qpu_seconds(self) -> float | None:
+        """Estimated time on a device; None where it is not known."""
+
+    def finish(self, run: RunDirectory, done: Sequence[Any], began: float) -> dict[str, Any]:
+        """Write what a finished run holds and return its JSON object."""
+
+
+@dataclass(frozen=True)
+class FeedbackLoop(Generic[C, E]):
+    """A hybrid loop with a journal.
+
+    Attributes:
+        times: at which there are readings.
+        start: the control at the first of them; a dataclass of numbers and arrays.
+        law: control, estimates, step → the next control.
+        build: index, controls → circuits in the target's gates and one record of the gate each.
+        estimate: counts of a step's circuits → estimate; called for the steps in the journal too.
+        sampler: where the circuits run.
+        shots: of each circuit.
+        describe: a few words on a finished step, for the progress bar.
+    """
+
+    times: Sequence[float]
+    start: C
+    law: Callable[[C, Sequence[E], float], C]
+    build: Callable[[int, Sequence[C]], tuple[list[QuantumCircuit], list[dict[str, Any]]]]
+    estimate: Callable[[Sequence[Mapping[int, int]]], E]
+    sampler: BaseSamplerV2
+    shots: int
+    describe: Callable[[LoopStep[C, E]], str]
+
+    def run(self, run: RunDirectory) -> list[Measured[C, E]]:
+        """Go on from the journal to the end.
+
+        Raises ``RunDirectoryError`` for a journal that is not of this run.
+        """
+        done = [self._restore(record) for record in run.steps()]
+        if len(done) > len(self.times):
+            raise RunDirectoryError(
+                f"{run.path}: wanted at most {len(self.times)} steps, got {len(done)}"
+            )
+        records: list[dict[str, Any]] = []
+
+        def build(index: int, controls: Sequence[C]) -> list[QuantumCircuit]:
+            nonlocal records
+            circuits, records = self.build(index, controls)
+            return circuits
+
+        with progress(len(self.times), len(done)) as tick:
+            for step in hybrid_loop(
+                times=self.times,
+                start=self.start,
+                build=build,
+                sampler=self.sampler,
+                estimate=self.estimate,
+                law=self.law,
+                shots=self.shots,
+                done=[m.step for m in done],
+            ):
+                run.append_step(_journal(step, records))
+                done.append(Measured(step, records))
+                tick(self.describe(step))
+        return done
+
+    def _restore(self, record: Mapping[str, Any]) -> Measured[C, E]:
+        try:
+            known, kind = record["control"], type(self.start)
+            control = kind(
+                **{
+                    field.name: _read(known[field.name], getattr(self.start, field.name))
+                    for field in dataclasses.fields(kind)  # type: ignore[arg-type]
+                }
+            )
+            counts = tuple({int(x): int(c) for x, c in each.items()} for each in record["counts"])
+            index, validation = int(record["step"]), list(record["validation"])
+            if len(validation) != len(counts):
+                raise ValueError(f"wanted {len(validation)} counts, got {len(counts)}")
+            step = LoopStep(index, self.times[index], control, counts, self.estimate(counts))
+            return Measured(step, validation)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise RunDirectoryError(
+                f"steps.jsonl: step {record.get('step')} is not a record of this run: {error}"
+            ) from None
+
+
+def _journal(step: LoopStep[Any, Any], validation: list[dict[str, Any]]) -> dict[str, Any]:
+    fields = dataclasses.fields(step.control)
+    return {
+        "step": step.index,
+        "control": {field.name: _write(getattr(step.control, field.name)) for field in fields},
+        "counts": [{str(x): c for x, c in counts.items()} for counts in step.counts],
+        "validation": validation,
+    }
+
+
+def _write(value: Any) -> Any:
+    """A number or an array for JSON, which has no nan."""
+    whole = np.asarray(value, dtype=float)
+    plain = np.where(np.isnan(whole), None, whole.astype(object))  # type: ignore[call-overload]
+    return plain.tolist()
+
+
+def _read(value: Any, like: Any) -> Any:
+    """The number or array again, in the form that ``like`` has."""
+    whole = np.array(value, dtype=object)
+    found = np.where(whole == None, math.nan, whole).astype(float)  # noqa: E711
+    if np.shape(like) != found.shape:
+        raise ValueError(f"wanted shape {np.shape(like)}, got {found.shape}")
+    return found if isinstance(like, np.ndarray) else float(found)
+
+
+def start_run(
+    system: str, config: K, out: Path | None, make: Callable[[K, Any], Experiment]
+) -> dict[str, Any]:
+    """Run into a new directory ``out`` (./runs/… if None) and return the JSON object.
+
+    Raises the errors of ``make`` before anything is written, ``RunDirectoryError`` if the folder
+    cannot be used, ``DispatchRefused`` if a circuit fails the gate or the run would take longer
+    than ``max_qpu_seconds``; finished steps stay on disk in every case.
+    """
+    if config.seed is None:
+        config = config.model_copy(update={"seed": secrets.randbits(31)})
+    began = time.perf_counter()
+    experiment = make(config, None)
+    if config.max_qpu_seconds is not None:
+        seconds = experiment.qpu_seconds()
+        found = math.inf if seconds is None else seconds
+        if not found <= config.max_qpu_seconds:
+            raise DispatchRefused(system, None, "qpu seconds", found, config.max_qpu_seconds)
+    record = {"config": config.model_dump(exclude_none=True), "device": experiment.device}
+    run = RunDirectory.create(out, system, record)
+    with run.locked():
+        return _execute(experiment, config, run, began)
+
+
+def resume_run(
+    system: str, path: Path, kind: type[K], make: Callable[[K, Any], Experiment]
+) -> dict[str, Any]:
+    """Go on with an interrupted run; a finished one only returns its result.
+
+    Raises ``RunDirectoryError`` if ``path`` holds no intact run of ``system``.
+    """
+    began = time.perf_counter()
+    run = RunDirectory.open(path)
+    with run.locked():
+        record = run.record()
+        if record["run"]["system"] != system:
+            found = record["run"]["system"]
+            raise RunDirectoryError(f"{path}: wanted a run of {system}, got {found}")
+        result = run.result()
+        if result is not None:
+            return result
+        config = kind.from_record(record["config"])
+        return _execute(make(config, record["device"]), config, run, began)
+
+
+def _execute(
+    experiment: Experiment, config: BaseConfig, run: RunDirectory, began: float
+) -> dict[str, Any]:
+    sampler = experiment.sampler if config.on_device else None
+    if sampler is not None:
+        sampler.begin(run.record()["run"]["id"], str(run.path.resolve()))
+    try:
+        done = experiment.measure(run)
+    except DeviceFault as error:
+        raise DeviceError(f"{error}; go on with: qbrain resume {run.path}") from error
+    finally:
+        if sampler is not None:
+            sampler.close()
+    return experiment.finish(run, done, began)
