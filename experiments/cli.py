@@ -22,6 +22,7 @@ from qbrain.experiments.errors import (
     RunDirectoryError,
 )
 from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
+from qbrain.experiments.open_system_config import OpenSystemConfig
 from qbrain.experiments.options import with_options
 from qbrain.experiments.spiqgan_config import SpiQGANConfig
 from qbrain.experiments.sweep_plan import LMGSweep
@@ -124,6 +125,20 @@ def _run_hodgkin_huxley(
     _show(hodgkin_huxley.start(settings, out), json_)
 
 
+def _run_open_system(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    out: RunFolder = None,
+    json_: Json = False,
+) -> None:
+    """Collective neurons in a bath under stimulation, as collisions with an ancilla."""
+    settings = load_config(OpenSystemConfig, config, overrides)
+    from qbrain.experiments import open_system
+
+    _show(open_system.start(settings, out), json_)
+
+
 def _estimate_lmg(
     overrides: dict[str, Any],
     *,
@@ -161,6 +176,19 @@ def _estimate_hodgkin_huxley(
     from qbrain.experiments.hodgkin_huxley import estimate_hodgkin_huxley
 
     _show(estimate_hodgkin_huxley(settings), json_)
+
+
+def _estimate_open_system(
+    overrides: dict[str, Any],
+    *,
+    config: Config = None,
+    json_: Json = False,
+) -> None:
+    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a bath's collisions."""
+    settings = load_config(OpenSystemConfig, config, overrides)
+    from qbrain.experiments.open_system import estimate_open_system
+
+    _show(estimate_open_system(settings), json_)
 
 
 def _sweep_lmg(
@@ -218,10 +246,14 @@ def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
 run_app.command("lmg")(with_options(LMGConfig, _run_lmg))
 run_app.command("spiqgan")(with_options(SpiQGANConfig, _run_spiqgan))
 run_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _run_hodgkin_huxley))
+run_app.command("open-system")(with_options(OpenSystemConfig, _run_open_system))
 sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
 estimate_app.command("lmg")(with_options(LMGConfig, _estimate_lmg))
 estimate_app.command("spiqgan")(with_options(SpiQGANConfig, _estimate_spiqgan))
 estimate_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _estimate_hodgkin_huxley))
+
+
+estimate_app.command("open-system")(with_options(OpenSystemConfig, _estimate_open_system))
 
 
 @run_app.callback()

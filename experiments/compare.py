@@ -50,6 +50,24 @@ _COLUMNS = {
         "train_seconds",
         "same_as_first",
     ),
+    "open-system": (
+        "backend",
+        "neurons",
+        "collisions",
+        "order",
+        "extrapolation",
+        "feedback",
+        "mitigation",
+        "two_qubit_gates",
+        "shots",
+        "rmse_sz",
+        "max_error_sz",
+        "shot_error",
+        "collision_error",
+        "mean_field_error",
+        "printed_error",
+        "same_as_first",
+    ),
     "hodgkin-huxley": (
         "backend",
         "channel",
@@ -70,11 +88,11 @@ _COLUMNS = {
         "same_as_first",
     ),
 }
-# fields of a neuron's configuration that do not change what is simulated
+# fields of a configuration that do not change what is simulated
 _NOT_MODEL = {
     *("backend", "shots", "seed", "validation", "execution_mode", "max_qpu_seconds", "twirling"),
     *("dynamical_decoupling", "reading", "copies", "window", "ancilla", "fresh", "mitigation"),
-    "steps",
+    *("steps", "substeps", "order", "extrapolation"),
 }
 
 
@@ -113,7 +131,8 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
     estimate, over the times both cover (None where the model is another one).
 
     Of the others, one row a run. Of `spiqgan`: errors against its held-out windows, on the backend
-    where circuits ran. Of `hodgkin-huxley`: errors against the run's own exact voltage.
+    where circuits ran. Of `hodgkin-huxley`: errors against the run's own exact voltage. Of
+    `open-system`: errors against the run's own exact spins.
     ``same_as_first`` says whether the run has the first one's data, or its model, without which
     errors are not to be held against each other.
 

@@ -8,9 +8,11 @@ from qbrain.circuits.arguments import CircuitError
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
 from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
+from qbrain.reference.bath_stimuli import BathError
 from qbrain.reference.channel_drives import DriveError
 from qbrain.reference.hodgkin_huxley import NeuronError
 from qbrain.reference.lmg import IntegrationError, ModelError
+from qbrain.reference.open_system import OpenSystemError
 from qbrain.reference.quantized_channel import ChannelError
 from qbrain.reference.spike_statistics import SpikeError
 
@@ -18,6 +20,7 @@ __all__ = ["exit_code"]
 
 
 _BAD_INPUT = (
+    BathError,
     BackendError,
     ChannelError,
     CircuitError,
@@ -26,6 +29,7 @@ _BAD_INPUT = (
     IntegrationError,
     ModelError,
     NeuronError,
+    OpenSystemError,
     SpikeError,
 )
 

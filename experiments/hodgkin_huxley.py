@@ -17,13 +17,18 @@ from qiskit import QuantumCircuit
 
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.classical_feedback.synapse import FeedbackError
-from qbrain.experiments.errors import ConfigError, NotApplicable
-from qbrain.experiments.estimate import circuit_costs, qpu_seconds
+from qbrain.experiments.errors import ConfigError
 from qbrain.experiments.hodgkin_huxley_circuits import GateCircuits
 from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
 from qbrain.experiments.hodgkin_huxley_model import NeuronModel
 from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.running import FeedbackLoop, Measured, resume_run, start_run
+from qbrain.experiments.running import (
+    FeedbackLoop,
+    Measured,
+    estimate_run,
+    resume_run,
+    start_run,
+)
 
 __all__ = ["NeuronExperiment", "estimate_hodgkin_huxley", "resume", "start"]
 
@@ -61,6 +66,11 @@ class NeuronExperiment:
         return self.circuits.device if self.circuits else {"backend": "exact"}
 
     @property
+    def qubits(self) -> int:
+        """Of the largest circuit."""
+        return self.circuits.qubits if self.circuits else 0
+
+    @property
     def sampler(self) -> Any | None:
         """Where circuits run."""
         return self.circuits.sampler if self.circuits else None
@@ -89,7 +99,9 @@ class NeuronExperiment:
         self._made[index] = made
         return made, records
 
-    def _estimate(self, counts: Sequence[Mapping[int, int]]) -> GateReading:
+    def _estimate(
+        self, counts: Sequence[Mapping[int, int]], records: list[dict[str, Any]]
+    ) -> GateReading:
         assert self.circuits is not None
         if len(counts) > len(self.circuits.registers):
             self.wrong = self.circuits.wrong(counts)
@@ -112,14 +124,6 @@ class NeuronExperiment:
         controls = self.model.noiseless().controls
         return [self.circuits.circuits(k, controls)[0] for k in range(len(controls))]
 
-    def qpu_seconds(self) -> float | None:
-        """Estimated time on a device of the same calibration, a job a step."""
-        assert self.circuits is not None
-        steps = self.foreseen()
-        circuits = [circuit for step in steps for circuit in step]
-        target = self.circuits.sampler.target
-        return qpu_seconds(circuits, len(steps), self.config.shots, target)
-
     def finish(self, run: RunDirectory, done: Sequence[Step], began: float) -> dict[str, Any]:
         """Write everything a finished run holds and return its JSON object."""
         from qbrain.experiments.hodgkin_huxley_result import finish
@@ -138,24 +142,5 @@ def resume(path: Path) -> dict[str, Any]:
 
 
 def estimate_hodgkin_huxley(config: HodgkinHuxleyConfig) -> dict[str, Any]:
-    """Cost of a run, from the circuits it would dispatch if its readings had no errors.
-
-    Raises ``NotApplicable`` for backend exact, and the errors of :class:`NeuronExperiment`.
-    """
-    if not config.runs_circuits:
-        raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
-    experiment = NeuronExperiment(config.model_copy(update={"seed": config.seed or 0}))
-    assert experiment.circuits is not None
-    steps = experiment.foreseen()
-    circuits = [circuit for step in steps for circuit in step]
-    target = experiment.circuits.sampler.target
-    return {
-        "system": SYSTEM,
-        "backend": config.backend,
-        "qubits": experiment.circuits.qubits,
-        "circuits": len(circuits),
-        "jobs": len(steps),
-        "shots": config.shots,
-        **circuit_costs(circuits, target),
-        "qpu_seconds": qpu_seconds(circuits, len(steps), config.shots, target),
-    }
+    """Cost of a run before it; see :func:`qbrain.experiments.running.estimate_run`."""
+    return estimate_run(SYSTEM, config, NeuronExperiment)

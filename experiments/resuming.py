@@ -17,6 +17,7 @@ _MODULES = {
     "lmg": "qbrain.experiments.lmg",
     "spiqgan": "qbrain.experiments.spiqgan",
     "hodgkin-huxley": "qbrain.experiments.hodgkin_huxley",
+    "open-system": "qbrain.experiments.open_system",
 }
 
 

@@ -24,11 +24,12 @@ from qbrain.backends.errors import DeviceFault
 from qbrain.backends.validation import DispatchRefused
 from qbrain.classical_feedback.loop import LoopStep, hybrid_loop
 from qbrain.experiments.config import BaseConfig
-from qbrain.experiments.errors import DeviceError, RunDirectoryError
+from qbrain.experiments.errors import DeviceError, NotApplicable, RunDirectoryError
+from qbrain.experiments.estimate import circuit_costs, qpu_seconds
 from qbrain.experiments.progress import progress
 from qbrain.experiments.run_directory import RunDirectory
 
-__all__ = ["Experiment", "FeedbackLoop", "Measured", "resume_run", "start_run"]
+__all__ = ["Experiment", "FeedbackLoop", "Measured", "estimate_run", "resume_run", "start_run"]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -57,8 +58,12 @@ class Experiment(Protocol):
     def measure(self, run: RunDirectory) -> Sequence[Any]:
         """Measure what is not in the journal yet; all finished steps."""
 
-    def qpu_seconds(self) -> float | None:
-        """Estimated time on a device; None where it is not known."""
+    @property
+    def qubits(self) -> int:
+        """Of the largest circuit; 0 where none run."""
+
+    def foreseen(self) -> list[list[QuantumCircuit]]:
+        """Circuits of each job of a run whose readings have no errors."""
 
     def finish(self, run: RunDirectory, done: Sequence[Any], began: float) -> dict[str, Any]:
         """Write what a finished run holds and return its JSON object."""
@@ -73,7 +78,8 @@ class FeedbackLoop(Generic[C, E]):
         start: the control at the first of them; a dataclass of numbers and arrays.
         law: control, estimates, step → the next control.
         build: index, controls → circuits in the target's gates and one record of the gate each.
-        estimate: counts of a step's circuits → estimate; called for the steps in the journal too.
+        estimate: counts of a step's circuits and the gate's records of them → estimate; called for
+            the steps in the journal too.
         sampler: where the circuits run.
         shots: of each circuit.
         describe: a few words on a finished step, for the progress bar.
@@ -83,7 +89,7 @@ class FeedbackLoop(Generic[C, E]):
     start: C
     law: Callable[[C, Sequence[E], float], C]
     build: Callable[[int, Sequence[C]], tuple[list[QuantumCircuit], list[dict[str, Any]]]]
-    estimate: Callable[[Sequence[Mapping[int, int]]], E]
+    estimate: Callable[[Sequence[Mapping[int, int]], list[dict[str, Any]]], E]
     sampler: BaseSamplerV2
     shots: int
     describe: Callable[[LoopStep[C, E]], str]
@@ -111,7 +117,7 @@ class FeedbackLoop(Generic[C, E]):
                 start=self.start,
                 build=build,
                 sampler=self.sampler,
-                estimate=self.estimate,
+                estimate=lambda counts: self.estimate(counts, records),
                 law=self.law,
                 shots=self.shots,
                 done=[m.step for m in done],
@@ -123,18 +129,13 @@ class FeedbackLoop(Generic[C, E]):
 
     def _restore(self, record: Mapping[str, Any]) -> Measured[C, E]:
         try:
-            known, kind = record["control"], type(self.start)
-            control = kind(
-                **{
-                    field.name: _read(known[field.name], getattr(self.start, field.name))
-                    for field in dataclasses.fields(kind)  # type: ignore[arg-type]
-                }
-            )
+            control = _read(record["control"], self.start)
             counts = tuple({int(x): int(c) for x, c in each.items()} for each in record["counts"])
             index, validation = int(record["step"]), list(record["validation"])
             if len(validation) != len(counts):
                 raise ValueError(f"wanted {len(validation)} counts, got {len(counts)}")
-            step = LoopStep(index, self.times[index], control, counts, self.estimate(counts))
+            estimate = self.estimate(counts, validation)
+            step = LoopStep(index, self.times[index], control, counts, estimate)
             return Measured(step, validation)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
             raise RunDirectoryError(
@@ -143,28 +144,35 @@ class FeedbackLoop(Generic[C, E]):
 
 
 def _journal(step: LoopStep[Any, Any], validation: list[dict[str, Any]]) -> dict[str, Any]:
-    fields = dataclasses.fields(step.control)
     return {
         "step": step.index,
-        "control": {field.name: _write(getattr(step.control, field.name)) for field in fields},
+        "control": _write(step.control),
         "counts": [{str(x): c for x, c in counts.items()} for counts in step.counts],
         "validation": validation,
     }
 
 
 def _write(value: Any) -> Any:
-    """A number or an array for JSON, which has no nan."""
+    """A number, an array or a dataclass of such for JSON, which has no nan."""
+    if dataclasses.is_dataclass(value):
+        return {
+            field.name: _write(getattr(value, field.name)) for field in dataclasses.fields(value)
+        }
     whole = np.asarray(value, dtype=float)
     plain = np.where(np.isnan(whole), None, whole.astype(object))  # type: ignore[call-overload]
     return plain.tolist()
 
 
 def _read(value: Any, like: Any) -> Any:
-    """The number or array again, in the form that ``like`` has."""
+    """What was written, in the form that ``like`` has; arrays may be longer."""
+    if dataclasses.is_dataclass(like):
+        kind: Any = type(like)
+        fields = dataclasses.fields(like)
+        return kind(**{f.name: _read(value[f.name], getattr(like, f.name)) for f in fields})
     whole = np.array(value, dtype=object)
     found = np.where(whole == None, math.nan, whole).astype(float)  # noqa: E711
-    if np.shape(like) != found.shape:
-        raise ValueError(f"wanted shape {np.shape(like)}, got {found.shape}")
+    if np.ndim(like) != found.ndim:
+        raise ValueError(f"wanted {np.ndim(like)} dimensions, got {found.ndim}")
     return found if isinstance(like, np.ndarray) else float(found)
 
 
@@ -182,7 +190,7 @@ def start_run(
     began = time.perf_counter()
     experiment = make(config, None)
     if config.max_qpu_seconds is not None:
-        seconds = experiment.qpu_seconds()
+        seconds = _seconds(experiment, experiment.foreseen(), config.shots)
         found = math.inf if seconds is None else seconds
         if not found <= config.max_qpu_seconds:
             raise DispatchRefused(system, None, "qpu seconds", found, config.max_qpu_seconds)
@@ -190,6 +198,38 @@ def start_run(
     run = RunDirectory.create(out, system, record)
     with run.locked():
         return _execute(experiment, config, run, began)
+
+
+def estimate_run(system: str, config: K, make: Callable[[K, Any], Experiment]) -> dict[str, Any]:
+    """Cost of a run, from the circuits it would dispatch if its readings had no errors.
+
+    Raises ``NotApplicable`` for backend exact, and the errors of ``make``.
+    """
+    if config.backend == "exact":
+        raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
+    experiment = make(config.model_copy(update={"seed": config.seed or 0}), None)
+    jobs = experiment.foreseen()
+    circuits = [circuit for job in jobs for circuit in job]
+    assert experiment.sampler is not None
+    return {
+        "system": system,
+        "backend": config.backend,
+        "qubits": experiment.qubits,
+        "circuits": len(circuits),
+        "jobs": len(jobs),
+        "shots": config.shots,
+        **circuit_costs(circuits, experiment.sampler.target),
+        "qpu_seconds": _seconds(experiment, jobs, config.shots),
+    }
+
+
+def _seconds(
+    experiment: Experiment, jobs: Sequence[Sequence[QuantumCircuit]], shots: int
+) -> float | None:
+    """Estimated time on a device; None where its calibration tells no times."""
+    assert experiment.sampler is not None
+    circuits = [circuit for job in jobs for circuit in job]
+    return qpu_seconds(circuits, len(jobs), shots, experiment.sampler.target)
 
 
 def resume_run(

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
+from qbrain.experiments.open_system_config import OpenSystemConfig
 from qbrain.experiments.spiqgan_config import SpiQGANConfig
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,25 +41,27 @@ def commands(page):
                 yield words[1:]
 
 
+CONFIGURATIONS = {
+    "hodgkin-huxley": HodgkinHuxleyConfig,
+    "lmg": LMGConfig,
+    "open-system": OpenSystemConfig,
+    "spiqgan": SpiQGANConfig,
+}
+COMMANDS = {
+    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "sweep",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
 def test_the_commands_of_a_page_are_commands(page):
     for words in commands(page):
-        if words[:2] == ["run", "spiqgan"]:
-            options = words[2:]
-            given = dict(zip(options[::2], options[1::2], strict=True))
-            values = {name.removeprefix("--").replace("-", "_"): v for name, v in given.items()}
-            if "weights" in values:  # a file that this machine does not have
-                values["weights"] = __file__
-            SpiQGANConfig.from_mapping(values)
-            continue
-        if words[:2] not in (["run", "lmg"], ["estimate", "lmg"]) or "…" in words:
-            assert words[0] in {
-                "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run",
-                "sweep",
-            }  # fmt: skip
+        assert words[0] in COMMANDS
+        if words[0] not in ("run", "estimate") or "…" in words:
             continue
         options = words[2:]
         given = dict(zip(options[::2], options[1::2], strict=True))
         given.pop("--out", None)
         values = {name.removeprefix("--").replace("-", "_"): v for name, v in given.items()}
-        LMGConfig.from_mapping(values)
+        if "weights" in values:  # a file that this machine does not have
+            values["weights"] = __file__
+        CONFIGURATIONS[words[1]].from_mapping(values)
