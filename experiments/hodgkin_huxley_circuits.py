@@ -17,12 +17,11 @@ from qiskit import QuantumCircuit
 
 from qbrain.backends.channel_validation import validate_channel
 from qbrain.backends.compile import depth, to_isa, two_qubit_gates
-from qbrain.backends.ibm import open_ibm_sampler
-from qbrain.backends.registry import open_sampler
 from qbrain.circuits.hodgkin_huxley import gate_circuit, gate_layout
 from qbrain.classical_feedback.gate_estimator import GateEstimator, Register, wrong_readings
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.experiments.hodgkin_huxley_model import NeuronModel
+from qbrain.experiments.run_sampler import open_run_sampler
 from qbrain.reference.gate_qubits import gate_states
 
 __all__ = ["GateCircuits"]
@@ -49,21 +48,7 @@ class GateCircuits:
         config = self.config
         self.registers = self._registers()
         self.qubits = max(self._layout(register).qubits for register in self.registers)
-        if config.on_device:
-            placed = (record or {}).get("physical_qubits")
-            self.sampler: Any = open_ibm_sampler(
-                config.backend,
-                qubits=self.qubits,
-                # a resumed run stays where it began, whatever today's calibration prefers
-                places=None if placed is None else [list(placed)],
-                mode=config.execution_mode,
-                twirling=config.twirling,
-                decoupling=config.dynamical_decoupling,
-            )
-        else:
-            self.sampler = open_sampler(
-                config.backend, qubits=self.qubits, seed=config.seed or 0, shots_hint=config.shots
-            )
+        self.sampler = open_run_sampler(config, self.qubits, record)
 
     def _registers(self) -> list[Register]:
         model, copies = self.model, self.config.copies

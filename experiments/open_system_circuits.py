@@ -15,7 +15,6 @@ from qiskit import QuantumCircuit
 
 from qbrain.backends.channel_validation import validate_channel
 from qbrain.backends.compile import depth, to_isa, two_qubit_gates
-from qbrain.backends.ibm import open_ibm_sampler
 from qbrain.backends.readings import take_readings
 from qbrain.backends.readout import (
     ReadoutCalibration,
@@ -23,11 +22,11 @@ from qbrain.backends.readout import (
     calibration_states,
     estimate_readout,
 )
-from qbrain.backends.registry import open_sampler
 from qbrain.backends.validation import validate
 from qbrain.circuits.open_system import collision_circuit, collision_layout
 from qbrain.classical_feedback.stimulation import SpinEstimator, SpinReading
 from qbrain.experiments.open_system_model import CollectiveModel, Collisions
+from qbrain.experiments.run_sampler import open_run_sampler
 
 __all__ = ["CollisionCircuits"]
 
@@ -56,21 +55,7 @@ class CollisionCircuits:
             absorption=config.occupation != "zero", shifts=True, order=config.order,
             layout=self.form, fresh=config.fresh,
         ).qubits  # fmt: skip
-        if config.on_device:
-            placed = (record or {}).get("physical_qubits")
-            self.sampler: Any = open_ibm_sampler(
-                config.backend,
-                qubits=self.qubits,
-                # a resumed run stays where it began, whatever today's calibration prefers
-                places=None if placed is None else [list(placed)],
-                mode=config.execution_mode,
-                twirling=config.twirling,
-                decoupling=config.dynamical_decoupling,
-            )
-        else:
-            self.sampler = open_sampler(
-                config.backend, qubits=self.qubits, seed=config.seed or 0, shots_hint=config.shots
-            )
+        self.sampler = open_run_sampler(config, self.qubits, record)
         self._calibration: ReadoutCalibration | None = None
 
     @property

@@ -32,13 +32,11 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit, qpy
 
 from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, two_qubit_gates
-from qbrain.backends.ibm import open_ibm_sampler
 from qbrain.backends.readout import (
     calibration_circuits,
     calibration_states,
     estimate_readout,
 )
-from qbrain.backends.registry import open_sampler
 from qbrain.backends.validation import DispatchRefused
 from qbrain.circuits.spiqgan import Weights, check_noise, check_weights
 from qbrain.classical_feedback.loop import LoopStep, hybrid_loop
@@ -46,6 +44,7 @@ from qbrain.experiments.errors import NotApplicable, RunDirectoryError
 from qbrain.experiments.estimate import qpu_seconds
 from qbrain.experiments.progress import progress
 from qbrain.experiments.run_directory import RunDirectory
+from qbrain.experiments.run_sampler import open_run_sampler
 from qbrain.experiments.spiqgan_circuits import Bound, Template
 from qbrain.experiments.spiqgan_config import SpiQGANConfig
 from qbrain.experiments.spiqgan_result import Source
@@ -133,21 +132,7 @@ class DeviceRun:
         self.seed = config.seed or 0
         self._generator, self._model = config.generator, config.model
         qubits = self._generator.qubits
-        if config.on_device:
-            placed = (record or {}).get("physical_qubits")
-            self.sampler: Any = open_ibm_sampler(
-                config.backend,
-                qubits=qubits,
-                # a resumed run stays where it began, whatever today's calibration prefers
-                places=None if placed is None else [list(placed)],
-                mode=config.execution_mode,
-                twirling=config.twirling,
-                decoupling=config.dynamical_decoupling,
-            )
-        else:
-            self.sampler = open_sampler(
-                config.backend, qubits=qubits, seed=self.seed, shots_hint=config.shots
-            )
+        self.sampler: Any = open_run_sampler(config, qubits, record)
         wanted = config.mitigation == "readout"
         reads_wrong = self.sampler.readout is not None
         # a record has every setting, whether it was given or not
