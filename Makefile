@@ -49,6 +49,8 @@ $(VENV)/.docs: $(VENV)/.core
 docs: $(VENV)/.docs
 	$(BIN)/qbrain figures lmg --out docs/gallery/lmg
 	$(BIN)/qbrain figures lmg-beyond --out docs/gallery/lmg-beyond
+	$(BIN)/qbrain figures hodgkin-huxley --out docs/gallery/hodgkin-huxley
+	$(BIN)/qbrain figures open-system --out docs/gallery/open-system
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 
@@ -57,4 +59,4 @@ ibm-loopback: $(VENV)/.dev
 	$(BIN)/python tests/ibm_loopback/serve.py
 
 clean:
-	rm -rf $(VENV) $(OUT) build site docs/gallery/lmg docs/gallery/lmg-beyond *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

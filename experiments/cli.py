@@ -76,11 +76,6 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         rows = result["mitigations"]
         print()
         print_rows(rows, list(rows[0]))
-    if result.get("sources"):
-        from qbrain.experiments.spiqgan_result import SHOWN
-
-        print()
-        print_rows(result["sources"], SHOWN)
 
 
 def _run_lmg(
@@ -312,6 +307,57 @@ def figures_lmg_beyond(
     from qbrain.experiments.lmg_beyond.produce import make_studies, print_result
 
     result = make_studies(out, only or ())
+    if json_:
+        print(json.dumps(result))
+    else:
+        print_result(result)
+
+
+@figures_app.command("hodgkin-huxley")
+def figures_hodgkin_huxley(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="FIGURE",
+            help="this one only (3, 7 to 14, table-1, headline or circuits; may be repeated)",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder (default: runs/figures-hodgkin-huxley)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """The quantized Hodgkin-Huxley paper: its figures, Table I, its claims measured, and more."""
+    from qbrain.experiments.hodgkin_huxley_paper.produce import make_figures, print_result
+
+    result = make_figures(out, only or ())
+    if json_:
+        print(json.dumps(result))
+    else:
+        print_result(result)
+
+
+@figures_app.command("open-system")
+def figures_open_system(
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--only",
+            metavar="FIGURE",
+            help="this figure only (2 to 6, cutoff, exact, negative, collisions, homeostasis; "
+            "may be repeated)",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder (default: runs/figures-open-system)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Figures 2 to 6 of the open nervous system, right and as printed, and what lies beyond."""
+    from qbrain.experiments.open_system_paper.produce import make_figures, print_result
+
+    result = make_figures(out, only or ())
     if json_:
         print(json.dumps(result))
     else:

@@ -58,16 +58,18 @@ def put_figure(
         for key, values in data.data_vars.items()
         if values.dtype.kind == "f" and values.size > 1000
     }
-    return [
+    files = [
         put(
             folder,
             f"{name}.nc",
             lambda path: data.to_netcdf(path, engine="h5netcdf", encoding=packed),
         ),
         put(folder, f"{name}.png", lambda path: save_figure(picture, path)),
-        put(folder, f"{name}.svg", lambda path: save_figure(picture, path)),
-        put(folder, f"{name}.md", page.encode()),
     ]
+    # laid out by now: doing it again would take as long as drawing
+    picture.set_layout_engine("none")
+    files.append(put(folder, f"{name}.svg", lambda path: save_figure(picture, path)))
+    return [*files, put(folder, f"{name}.md", page.encode())]
 
 
 def index_page(title: str, about: str, entries: Sequence[tuple[str, str, str]]) -> str:

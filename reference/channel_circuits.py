@@ -169,15 +169,19 @@ class Dynamic:
 
 
 def integrate(
-    circuit: Circuit, start: FloatArray, t: FloatArray, tolerance: float, begin: float = 0.0
+    circuit: Circuit,
+    start: FloatArray,
+    t: FloatArray,
+    tolerance: float,
+    longest: float = math.inf,
 ) -> FloatArray:
-    """y at the times t, shape (size, times), from `start` at `begin`.
+    """y at the times t, shape (size, times), from `start` at t = 0, in steps up to `longest`.
 
     Raises:
         ChannelError: a tolerance outside 1e-13 … 1e-3, or a gate that closes for good.
     """
     tolerance = checked_number("tolerance", tolerance, ChannelError, least=1e-13, most=1e-3)
-    if t[-1] == begin:
+    if t[-1] == 0.0:
         return start[:, None]
 
     def shut(_: float, y: FloatArray) -> float:
@@ -186,19 +190,20 @@ def integrate(
     shut.terminal = True  # type: ignore[attr-defined]
     run = solve_ivp(
         circuit.scalar_rates,
-        (begin, float(t[-1])),
+        (0.0, float(t[-1])),
         start,
         method="DOP853",
         t_eval=t,
         rtol=tolerance,
         atol=min(tolerance, _SHUT),
         events=shut,
+        max_step=longest,
     )
     if len(run.t_events[0]):
         raise _closed(float(run.t_events[0][0]))
     if not run.success:
         # V and Z that run away together do so in a finite time.
-        raise _closed(float(run.t[-1]) if len(run.t) else begin)
+        raise _closed(float(run.t[-1]) if len(run.t) else 0.0)
     # Wide open, n = 1 to within the integration's error.
     run.y[-1] = np.minimum(run.y[-1], 1.0)
     return np.asarray(run.y, dtype=np.float64)

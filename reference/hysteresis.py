@@ -46,7 +46,9 @@ _NEWTON_STEPS = 30
 # Crude periods to settle down from rest, crude steps in each, and the longest such step in ms.
 _CRUDE_PERIODS, _CRUDE_STEPS, _CRUDE_STEP = 60, (128, 2048), 0.25
 _PERIODS = 400
-_SAMPLES = 2048
+# An integrated period: its samples at first, how often they are doubled, and its fewest steps
+# (what lies between steps is less accurate).
+_SAMPLES, _REFINEMENTS, _FEWEST_STEPS = 1024, 5, 128
 
 
 @dataclass(frozen=True)
@@ -255,28 +257,29 @@ def _newton(circuit: Circuit, y: FloatArray, period: float) -> FloatArray | None
 def _integrated(
     circuit: Circuit, current: Harmonics, period: float, tolerance: float, start: FloatArray
 ) -> tuple[FloatArray, float, float]:
-    """As `solve_cycle`, by integrating until a period repeats, at two tolerances."""
-    areas = []
-    for step in (1e-2 * tolerance, 1e-4 * tolerance):
-        accuracy = min(max(step, 1e-12), 1e-5)
-        y = _periodic(circuit, period, accuracy, start)
-        start = y[:, 0]
-        areas.append(_area(circuit, current, y, period))
-    error = abs(areas[1] - areas[0]) / areas[1] if areas[1] else 0.0
-    if error > tolerance:
-        raise ChannelError(
-            f"tolerance: wanted >= {error:.1g} for this slow drive, got {tolerance:g}"
-        )
-    return y, areas[1], error
+    """As `solve_cycle`, by integrating until a period repeats, finer until the area stays."""
+    last, samples, accuracy = math.nan, _SAMPLES, min(1e-3 * tolerance, 1e-6)
+    for _ in range(_REFINEMENTS):
+        y = _periodic(circuit, period, max(accuracy, 1e-13), samples, start)
+        area = _area(circuit, current, y, period)
+        error = abs(area - last) / area if area else 0.0
+        if error <= tolerance:
+            return y, area, error
+        last, start = area, y[:, 0]
+        samples, accuracy = 2 * samples, 0.03 * accuracy
+    raise ChannelError(f"tolerance: wanted >= {error:.1g} for this drive, got {tolerance:g}")
 
 
-def _periodic(circuit: Circuit, period: float, accuracy: float, start: FloatArray) -> FloatArray:
+def _periodic(
+    circuit: Circuit, period: float, accuracy: float, samples: int, start: FloatArray
+) -> FloatArray:
+    """One period, shape (size, samples), that ends where it starts."""
     y = start
-    t = _grid(period, _SAMPLES)
+    t = _grid(period, samples)
     for _ in range(_PERIODS):
-        track = integrate(circuit, y, np.append(t, period), accuracy)
+        track = integrate(circuit, y, np.append(t, period), accuracy, period / _FEWEST_STEPS)
         ahead = track[:, -1]
-        if np.abs(ahead - y).max() <= 10.0 * accuracy * (1.0 + np.abs(y).max()):
+        if np.abs(ahead - y).max() <= 3.0 * accuracy * (1.0 + np.abs(y).max()):
             return track[:, :-1]
         y = ahead
     raise ChannelError(f"drive: wanted one with a limit cycle, got none in {_PERIODS} periods")

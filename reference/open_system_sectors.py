@@ -47,6 +47,7 @@ Scaling = Literal["none", "1/N"]
 _NEGATIVE = 1e-11
 # jumps in all, beyond which an implicit integrator is quicker
 _STIFF = 300.0
+_SAME = 1e-12
 _SMALLEST = 1e-100
 
 
@@ -130,7 +131,7 @@ def checked_table(
             raise NegativeRate(
                 f"{name}: wanted rates >= 0, got {values[which, first]:.3g} at t = "
                 f"{times[first]:.6g} and down to {values[which, worst]:.3g} at t = "
-                f"{times[worst]:.6g}; allow_negative=True integrates them all the same"
+                f"{times[worst]:.6g}; no physical map has such rates"
             )
     return table
 
@@ -150,7 +151,12 @@ def integrated(
     found = np.empty((len(times), *shape), dtype=np.result_type(start, np.float64))
     most = table.largest * float(sector.loss.max(initial=0.0))
     banded = len(shape) == 1 and most * (table.stop - table.start) > _STIFF
-    edges = [table.start, *table.breaks, table.stop]
+    edges = [table.start]
+    for edge in (*table.breaks, table.stop):
+        # breaks that rounding alone tells apart are one
+        if edge - edges[-1] > _SAME * max(1.0, abs(edge)):
+            edges.append(edge)
+    edges[-1] = table.stop
     y = np.array(start)
     found[times <= table.start] = y
     for begin, end in itertools.pairwise(edges):

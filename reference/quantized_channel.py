@@ -12,10 +12,10 @@ periodic state is
 so for I₀ sin²Ωt:   V = V_K + ½I₀Z[1 − (cos 2Ωt + 2CΩZ sin 2Ωt)/(1 + 4C²Ω²Z²)]
 and for A sin Ωt:   V = V_K + AZ[sin Ωt − CΩZ cos Ωt]/(1 + C²Ω²Z²).
 
-The paper's Eqs. 17, 22 and 25 have the reactive terms with the other sign (and 22 and 25 V_K's
-side with half the amplitude and the other sign); `printed_voltage` keeps them as they stand. The
-paper puts the present Z(t) into the closed form and integrates n, or Z by Eq. 18, alone:
-`simulate_channel`. `simulate_channel_dynamic` integrates the circuit itself.
+The paper's Eqs. 17, 22 and 25 have the reactive terms with the other sign, and 22 and 25 the whole
+drive besides, at half its amplitude; `printed_voltage` keeps them as they stand. The paper puts the
+present Z(t) into the closed form and integrates Z by Eq. 18, or n, alone: `simulate_channel`.
+`simulate_channel_dynamic` integrates the circuit itself.
 
 V in mV from rest, t in ms, C in µF/cm², Z in kΩ cm², I in µA/cm².
 """

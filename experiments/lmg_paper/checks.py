@@ -7,8 +7,7 @@ the same functions that make the figures, at the digits to which it is known.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -17,32 +16,11 @@ from qbrain.experiments.lmg_paper.entanglement import entropies
 from qbrain.experiments.lmg_paper.measures import bin_frequency, dominant_frequency
 from qbrain.experiments.lmg_paper.model import run
 from qbrain.experiments.lmg_paper.plasticity import COUPLINGS_9, orbit_frequency
+from qbrain.experiments.paper_claims import Check
+from qbrain.experiments.paper_figures import Key
 from qbrain.reference.lmg import LMG, Orbit, simulate
 
-__all__ = ["CHECKS", "Check", "loop_error", "measure_checks"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """A number found, the reference figure it should be, and what the paper says of it."""
-
-    figure: int | None
-    quantity: str
-    found: float
-    reference: float
-    tolerance: float
-    paper: str | None
-    at_most: bool = False
-
-    @property
-    def agrees(self) -> bool:
-        """Whether the number is within the tolerance of the reference figure (or below it)."""
-        above = self.found - self.reference
-        return (above if self.at_most else abs(above)) <= self.tolerance
-
-    def record(self) -> dict[str, Any]:
-        """As a JSON object."""
-        return {**asdict(self), "agrees": self.agrees}
+__all__ = ["CHECKS", "loop_error", "measure_checks"]
 
 
 def _closed_form() -> Iterator[Check]:
@@ -156,7 +134,7 @@ CHECKS: tuple[tuple[int | None, Callable[[], Iterator[Check]]], ...] = (
 )
 
 
-def measure_checks(figures: Collection[int] | None = None) -> Iterator[Check]:
+def measure_checks(figures: Collection[Key] | None = None) -> Iterator[Check]:
     """The checks of these figures; of all, and of the feedback loop, where none are named."""
     for figure, measure in CHECKS:
         if figures is None or figure in figures:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable
 
 from qbrain.experiments.lmg_paper import claims_homeostasis as early
 from qbrain.experiments.lmg_paper import claims_plasticity as late
-from qbrain.experiments.lmg_paper.verdicts import Claim
+from qbrain.experiments.paper_claims import Claim
+from qbrain.experiments.paper_figures import Key
 
-__all__ = ["CLAIMS", "measure_claims"]
+__all__ = ["CLAIMS"]
 
 # which figures a claim is about is known before it is measured
-CLAIMS: tuple[tuple[frozenset[int], Callable[[], Claim]], ...] = (
+CLAIMS: tuple[tuple[frozenset[Key], Callable[[], Claim]], ...] = (
     (frozenset({2, 3, 4, 9}), early.anticorrelation),
     (frozenset({3, 4}), early.dwell_time),
     (frozenset({2, 3, 4}), early.variance),
@@ -28,10 +29,3 @@ CLAIMS: tuple[tuple[frozenset[int], Callable[[], Claim]], ...] = (
     (frozenset({9}), late.imbalance_against_tau_f),
     (frozenset({9}), late.size_independence),
 )
-
-
-def measure_claims(figures: Collection[int]) -> Iterator[Claim]:
-    """The claims about any of the figures, measured one by one."""
-    for about, measure in CLAIMS:
-        if about & set(figures):
-            yield measure()

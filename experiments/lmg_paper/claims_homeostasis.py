@@ -17,7 +17,7 @@ from qbrain.experiments.lmg_paper.measures import (
 )
 from qbrain.experiments.lmg_paper.model import run, slow_cycle
 from qbrain.experiments.lmg_paper.plasticity import COUPLINGS_9
-from qbrain.experiments.lmg_paper.verdicts import HOLDS, IN_PART, NOT, Claim, Row, falls, rises
+from qbrain.experiments.paper_claims import HOLDS, IN_PART, NOT, Claim, Row, falls, rises
 from qbrain.reference.lmg import LMG, Orbit, block_entropy, fidelity, simulate
 
 __all__ = [

@@ -15,7 +15,7 @@ from qbrain.experiments.lmg_paper.measures import (
 )
 from qbrain.experiments.lmg_paper.model import run, slow_cycle
 from qbrain.experiments.lmg_paper.plasticity import COUPLINGS_9, up_down, up_down_settled
-from qbrain.experiments.lmg_paper.verdicts import HOLDS, IN_PART, NOT, Claim, Row, falls, rises
+from qbrain.experiments.paper_claims import HOLDS, IN_PART, NOT, Claim, Row, falls, rises
 
 __all__ = [
     "entropy_under_depression",

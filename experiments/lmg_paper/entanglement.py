@@ -15,14 +15,8 @@ from qbrain.experiments.lmg_paper.measures import (
     recurrence,
     whole_cycles,
 )
-from qbrain.experiments.lmg_paper.model import (
-    PaperFigure,
-    Parameter,
-    Variation,
-    run,
-    slow_cycle,
-    stack,
-)
+from qbrain.experiments.lmg_paper.model import PaperFigure, run, slow_cycle, stack
+from qbrain.experiments.paper_figures import Parameter, Variation
 from qbrain.reference.lmg import (
     LMG,
     Orbit,

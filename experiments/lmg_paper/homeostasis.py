@@ -17,7 +17,8 @@ from qbrain.experiments.lmg_paper.measures import (
     dominant_frequency,
     dwell_share,
 )
-from qbrain.experiments.lmg_paper.model import PaperFigure, Parameter, Variation, run, stack
+from qbrain.experiments.lmg_paper.model import PaperFigure, run, stack
+from qbrain.experiments.paper_figures import Parameter, Variation
 from qbrain.reference.lmg import LMG, Orbit
 
 __all__ = ["figure_1", "figure_2", "figure_3", "figure_4"]

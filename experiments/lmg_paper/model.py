@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,101 +12,26 @@ import xarray as xr
 from numpy.typing import ArrayLike
 
 from qbrain.classical_feedback.synapse import Synapse
+from qbrain.experiments import paper_figures
 from qbrain.reference.lmg import LMG, simulate
 
 __all__ = [
-    "BACKEND",
     "PAPER",
     "PaperFigure",
-    "Parameter",
-    "Variation",
     "run",
     "slow_cycle",
     "stack",
 ]
 
 PAPER = "Torres and Romera, arXiv:2602.16003"
-BACKEND = "exact reference, no circuit"
 
 
 @dataclass(frozen=True)
-class Parameter:
-    """A parameter of a figure; ``why`` is given where it is ours and not the paper's."""
+class PaperFigure(paper_figures.PaperFigure):
+    """One figure of this paper."""
 
-    name: str
-    value: str | float | list[float] | list[str]
-    why: str = ""
-
-    @property
-    def source(self) -> str:
-        """Who chose it: paper or ours."""
-        return "ours" if self.why else "paper"
-
-
-@dataclass(frozen=True)
-class Variation:
-    """What another value of an unstated parameter does to a measured number."""
-
-    parameter: str
-    ours: str
-    other: str
-    quantity: str
-    with_ours: float
-    with_other: float
-
-
-@dataclass(frozen=True)
-class PaperFigure:
-    """One figure: its data and what there is to say about it."""
-
-    number: int
-    title: str
-    parameters: tuple[Parameter, ...]
-    data: xr.Dataset
-    shows: str
-    finds: str
-    differs: str
-    variations: tuple[Variation, ...]
-    measures: Mapping[str, float] = field(default_factory=dict)
-
-    @property
-    def paragraph(self) -> str:
-        """What the paper shows, what we find, and where they differ."""
-        return f"{self.shows} {self.finds} {self.differs}"
-
-    def dataset(self) -> xr.Dataset:
-        """The data with measures, variations and every parameter and its source in it."""
-        extra = {
-            "measured": xr.Variable(
-                ("measure",),
-                list(self.measures.values()),
-                {"long_name": "numbers read off the data", "units": "1, time or inverse time"},
-            ),
-            "variation_with_ours": xr.Variable(
-                ("variation",), [v.with_ours for v in self.variations]
-            ),
-            "variation_with_other": xr.Variable(
-                ("variation",), [v.with_other for v in self.variations]
-            ),
-        }
-        named = {"measure": list(self.measures)}
-        for part in ("parameter", "ours", "other", "quantity"):
-            name = f"variation_{part}"
-            extra[name] = xr.Variable(("variation",), [getattr(v, part) for v in self.variations])
-        attributes: dict[str, Any] = {
-            "paper": PAPER,
-            "figure": self.number,
-            "title": self.title,
-            "backend": BACKEND,
-        }
-        for source in ("paper", "ours"):
-            names = [p.name for p in self.parameters if p.source == source]
-            attributes[f"parameters_of_{source}"] = ", ".join(names)
-        for p in self.parameters:
-            attributes[p.name] = p.value
-        reasons = [f"{p.name}: {p.why}" for p in self.parameters if p.why]
-        attributes["why_ours"] = "; ".join(reasons)
-        return self.data.assign(extra).assign_coords(named).assign_attrs(attributes)
+    paper = PAPER
+    units = "1, time or inverse time"
 
 
 def run(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.lmg_paper.checks import Check
+from qbrain.experiments.paper_claims import Check
 
 __all__ = ["BACKEND", "measure_noise_checks"]
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable
 
-import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from qbrain.experiments.lmg_paper.measures import smoothed
+from qbrain.experiments.paper_pictures import below, grid, legend, line
 
 __all__ = ["draw"]
 
 _E, _R, _U = "#c2410c", "#1d4ed8", "#15803d"
 _DARK, _GREY = "#1e293b", "#94a3b8"
-_DENSE = 3000  # samples; longer lines go into an SVG as pixels
 _TIME = "time $t$ (inverse units of the coupling)"
 _PAPER_BOX = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 1.0}
 _STARTS = {"silent": "silent", "half": "$N/2-1$ active", "saturated": "saturated"}
@@ -47,59 +44,59 @@ def draw(data: xr.Dataset) -> Figure:
 
 
 def _figure_1(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(data.sizes["start"], 2, (9, 6.6), sharex=True, sharey=True)
+    figure, axes = grid(data.sizes["start"], 2, (9, 6.6), sharex=True, sharey=True)
     share = data.attrs["start_percent"]
     for row, start in enumerate(data.start.values):
         for column, gamma in enumerate(data.gamma.values):
             panel = axes[row, column]
-            _line(panel, data.time, data.excitation.sel(start=start, gamma=gamma), _E)
+            line(panel, data.time, data.excitation.sel(start=start, gamma=gamma), _E)
             panel.axhline(0.5, color=_GREY, lw=0.6, ls=":")
             panel.set_ylim(-0.03, 1.03)
             if column == 0:
                 panel.set_ylabel(f"$E$\n{share[row]:g} % ($n$ = {start})")
             if row == 0:
                 panel.set_title(f"({'AB'[column]})  $γ$ = {gamma:g}", fontsize=9, loc="left")
-    _below(axes, _TIME)
+    below(axes, _TIME)
     return figure
 
 
 def _homeostasis(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(1, data.sizes["neurons"], (11, 3.4), sharey=True)
+    figure, axes = grid(1, data.sizes["neurons"], (11, 3.4), sharey=True)
     for panel, neurons, letter in zip(axes[0], data.neurons.values, "ABC", strict=True):
         row = data.sel(neurons=neurons)
         added = "  (added)" if neurons == 40 else ""
-        _line(panel, row.time, row.excitation, _E, "$E$, fraction of active neurons", lw=1.2)
-        _line(panel, row.time, row.r, _R, "$r$, synaptic efficacy", lw=1.2)
+        line(panel, row.time, row.excitation, _E, "$E$, fraction of active neurons", lw=1.2)
+        line(panel, row.time, row.r, _R, "$r$, synaptic efficacy", lw=1.2)
         panel.axhline(0.5, color=_GREY, lw=0.6, ls=":")
         panel.set_title(f"({letter})  $N$ = {neurons}{added}", fontsize=9, loc="left")
         panel.set_ylim(-0.03, 1.03)
     axes[0, 0].set_ylabel("$E$, $r$")
-    _below(axes, _TIME)
-    _legend(figure, axes[0, 0])
+    below(axes, _TIME)
+    legend(figure, axes[0, 0])
     return figure
 
 
 def _figure_5(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(1, 2, (10, 3.4), sharey=True)
+    figure, axes = grid(1, 2, (10, 3.4), sharey=True)
     for panel, start, letter in zip(axes[0], data.start.values, "AB", strict=True):
         row = data.sel(start=start)
-        _line(panel, data.time, row.fidelity, _DARK, "fidelity $|⟨ψ(0)|ψ(t)⟩|^2$", lw=0.8)
-        _line(panel, data.time, row.excitation, _E, "$E$", lw=1.0, alpha=0.8)
+        line(panel, data.time, row.fidelity, _DARK, "fidelity $|⟨ψ(0)|ψ(t)⟩|^2$", lw=0.8)
+        line(panel, data.time, row.excitation, _E, "$E$", lw=1.0, alpha=0.8)
         panel.set_title(f"({letter})  {_STARTS[str(start)]} at the start", fontsize=9, loc="left")
         panel.set_ylim(-0.03, 1.05)
     axes[0, 0].set_ylabel("fidelity, $E$")
-    _below(axes, _TIME)
-    _legend(figure, axes[0, 0])
+    below(axes, _TIME)
+    legend(figure, axes[0, 0])
     return figure
 
 
 def _figure_6(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(1, 2, (10, 3.6), sharey=True)
+    figure, axes = grid(1, 2, (10, 3.6), sharey=True)
     paper = {"saturated": ((3.46, "3.46"),), "half": ((3.3, "3.3 (start)"), (4.8, "4.8"))}
     for panel, start, letter in zip(axes[0], data.start.values, "AB", strict=True):
         row = data.sel(start=start)
-        _line(panel, data.time, row.block_entropy, _DARK, "entropy of the reduced state")
-        _line(panel, data.time, row.diagonal_entropy, _U, "Eq. 7 as printed", ls="--")
+        line(panel, data.time, row.block_entropy, _DARK, "entropy of the reduced state")
+        line(panel, data.time, row.diagonal_entropy, _U, "Eq. 7 as printed", ls="--")
         for value, label in paper[str(start)]:
             panel.axhline(value, color=_E, lw=0.7, ls=":", label="the paper's figures")
             panel.text(0.99 * float(data.time[-1]), value, label, color=_E, fontsize=7,
@@ -107,42 +104,42 @@ def _figure_6(data: xr.Dataset) -> Figure:
         panel.set_title(f"({letter})  {_STARTS[str(start)]} at the start", fontsize=9, loc="left")
         panel.set_ylim(-0.1, 5.9)
     axes[0, 0].set_ylabel("$S_L$ of 40 neurons (bits)")
-    _below(axes, _TIME)
-    _legend(figure, axes[0, 0])
+    below(axes, _TIME)
+    legend(figure, axes[0, 0])
     return figure
 
 
 def _figure_7(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(data.sizes["tau_r"], 3, (12, 6.4), sharex=True, sharey=True)
+    figure, axes = grid(data.sizes["tau_r"], 3, (12, 6.4), sharex=True, sharey=True)
     for column, start in enumerate(data.start.values):
         for row, tau_r in enumerate(data.tau_r.values):
             one, panel = data.sel(start=start, tau_r=tau_r), axes[row, column]
-            _line(panel, data.time, one.excitation, "#fdba74", "$E$", lw=0.25)
+            line(panel, data.time, one.excitation, "#fdba74", "$E$", lw=0.25)
             slow = smoothed(one.excitation.values, 41)
-            _line(panel, data.time, slow, _E, "$E$, mean over 164 time units", lw=1.2)
-            _line(panel, data.time, one.r, _R, "$r$", lw=0.7)
+            line(panel, data.time, slow, _E, "$E$, mean over 164 time units", lw=1.2)
+            line(panel, data.time, one.r, _R, "$r$", lw=0.7)
             panel.set_ylim(-0.03, 1.03)
             if row == 0:
                 title = f"({'ABC'[column]})  {_STARTS[str(start)]} at the start"
                 panel.set_title(title, fontsize=9, loc="left")
             if column == 0:
                 panel.set_ylabel(f"$E$, $r$\n$τ_r$ = {tau_r:g}")
-    _below(axes, _TIME)
-    _legend(figure, axes[0, 0])
+    below(axes, _TIME)
+    legend(figure, axes[0, 0])
     return figure
 
 
 def _figure_8(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(data.sizes["tau_r"], 3, (12, 6.4), width_ratios=[2, 1, 1.4])
+    figure, axes = grid(data.sizes["tau_r"], 3, (12, 6.4), width_ratios=[2, 1, 1.4])
     shown = data.time <= 40_000
     step = float(data.time[1] - data.time[0])
     for row, tau_r in enumerate(data.tau_r.values):
         one = data.sel(tau_r=tau_r)
         left, middle, right = axes[row]
         time, entropy = data.time[shown], one.linear_entropy[shown]
-        _line(left, time, entropy, _GREY, "$S_L$", lw=0.25)
+        line(left, time, entropy, _GREY, "$S_L$", lw=0.25)
         slow = smoothed(entropy.values, int(200 / step))
-        _line(left, time, slow, _DARK, "mean over 200 time units", lw=1.1)
+        line(left, time, slow, _DARK, "mean over 200 time units", lw=1.1)
         left.set_ylabel(f"$S_L$\n$τ_r$ = {tau_r:g}")
         left.set_ylim(0, 0.8)
         width = float(data.bin[1] - data.bin[0])
@@ -166,59 +163,25 @@ def _figure_8(data: xr.Dataset) -> Figure:
     ):
         panel.set_title(title, fontsize=9, loc="left")
         axes[-1, list(axes[0]).index(panel)].set_xlabel(label)
-    _legend(figure, axes[0, 0])
+    legend(figure, axes[0, 0])
     return figure
 
 
 def _figure_9(data: xr.Dataset) -> Figure:
-    figure, axes = _grid(data.sizes["tau_f"], 3, (12, 7.6), sharex=True, sharey=True)
+    figure, axes = grid(data.sizes["tau_f"], 3, (12, 7.6), sharex=True, sharey=True)
     couplings = dict(zip(data.attrs["neurons"], data.attrs["g0"], strict=True))
     for column, neurons in enumerate(data.neurons.values):
         for row, tau_f in enumerate(data.tau_f.values):
             one, panel = data.sel(neurons=neurons, tau_f=tau_f), axes[row, column]
-            _line(panel, data.time, one.excitation, _E, "$E$", lw=0.25 if neurons == 20 else 0.8)
-            _line(panel, data.time, one.r, _R, "$r$", lw=1.0)
-            _line(panel, data.time, one.U, _U, "$U$", lw=1.0)
+            line(panel, data.time, one.excitation, _E, "$E$", lw=0.25 if neurons == 20 else 0.8)
+            line(panel, data.time, one.r, _R, "$r$", lw=1.0)
+            line(panel, data.time, one.U, _U, "$U$", lw=1.0)
             panel.set_ylim(-0.03, 1.03)
             if row == 0:
                 title = f"({'ABC'[column]})  $N$ = {neurons}, $g_0$ = {couplings[neurons]:g}"
                 panel.set_title(title, fontsize=9, loc="left")
             if column == 0:
                 panel.set_ylabel(f"$E$, $r$, $U$\n$τ_f$ = {tau_f:g}")
-    _below(axes, _TIME)
-    _legend(figure, axes[0, 0])
+    below(axes, _TIME)
+    legend(figure, axes[0, 0])
     return figure
-
-
-def _grid(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, Any]:
-    figure = Figure(figsize=size, layout="constrained")
-    width_ratios = more.pop("width_ratios", None)
-    axes = figure.subplots(rows, columns, squeeze=False, width_ratios=width_ratios, **more)
-    for panel in axes.flat:
-        panel.grid(alpha=0.2)
-        panel.spines[["top", "right"]].set_visible(False)
-        panel.tick_params(labelsize=8)
-        panel.margins(x=0.01)
-    return figure, axes
-
-
-def _line(axes: Axes, x: Any, y: Any, colour: str, label: str | None = None, **style: Any) -> None:
-    dense = np.size(y) > _DENSE
-    axes.plot(x, y, color=colour, label=label, **{"lw": 0.9, "rasterized": dense, **style})
-
-
-def _below(axes: Any, label: str) -> None:
-    for panel in axes[-1]:
-        panel.set_xlabel(label, fontsize=9)
-
-
-def _legend(figure: Figure, axes: Axes) -> None:
-    """One legend for all panels, under them, its lines thick enough to be seen."""
-    handles, labels = axes.get_legend_handles_labels()
-    once = dict(zip(labels, handles, strict=True))
-    legend = figure.legend(
-        once.values(), once.keys(), loc="outside lower center", ncols=4, fontsize=8, frameon=False
-    )
-    lines: Iterable[Any] = legend.get_lines()
-    for line in lines:
-        line.set_linewidth(1.8)

@@ -15,14 +15,8 @@ from qbrain.experiments.lmg_paper.measures import (
     power_below,
     whole_cycles,
 )
-from qbrain.experiments.lmg_paper.model import (
-    PaperFigure,
-    Parameter,
-    Variation,
-    run,
-    slow_cycle,
-    stack,
-)
+from qbrain.experiments.lmg_paper.model import PaperFigure, run, slow_cycle, stack
+from qbrain.experiments.paper_figures import Parameter, Variation
 from qbrain.reference.lmg import LMG, Orbit
 
 __all__ = ["COUPLINGS_9", "figure_7", "figure_9", "orbit_frequency", "up_down", "up_down_settled"]

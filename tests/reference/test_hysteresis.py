@@ -272,7 +272,7 @@ def test_a_drive_that_shuts_the_gate_is_one_line() -> None:
         limit_cycle(CHANNEL, CoherentDrive(1.0, 0.01, 1.0, 1e-9))
 
 
-def test_cycles_are_quick_solved_by_newton() -> None:
+def test_ordinary_cycles_are_solved_by_newton() -> None:
     """Not by the fallback: the points are those of the collocation."""
     for drive in DRIVES.values():
         for dynamic in (False, True):

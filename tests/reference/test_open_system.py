@@ -346,3 +346,12 @@ def test_more_errors():
         steady_populations(2, -1.0)
     with pytest.raises(OpenSystemError, match=r"^states: wanted shape"):
         dicke_to_qubits(np.ones(3))
+
+
+def test_breaks_that_only_rounding_tells_apart_are_one():
+    third = 1 / 3
+    pulses = [Pulse(0.0, 1 + third, 0.1), Pulse(4 / 3, 3.0, 0.1), Pulse(1 + 2 * third, 3.0, 0.0),
+              Pulse(5 / 3, 3.0, 0.0)]  # fmt: skip
+    found = simulate_open_system(2, (Bath(3.5), pulses), "up", [0.0, 4 / 3, 2.0, 3.0])
+    whole = simulate_open_system(2, (Bath(3.5), Pulse(0.0, 3.0, 0.1)), "up", [0, 4 / 3, 2, 3])
+    np.testing.assert_allclose(found.m_z, whole.m_z, atol=1e-8)

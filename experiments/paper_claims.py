@@ -1,4 +1,4 @@
-"""A claim of the paper, what was measured about it, and the verdict."""
+"""Claims of a paper with what was measured about them, and reference figures recomputed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-__all__ = ["HOLDS", "IN_PART", "NOT", "Claim", "Row", "falls", "rises"]
+from qbrain.experiments.paper_figures import Key
 
-Verdict = Literal["holds", "holds in part", "does not hold"]
+__all__ = ["HOLDS", "IN_PART", "NOT", "UNKNOWN", "Check", "Claim", "Row", "falls", "rises"]
+
+Verdict = Literal["holds", "holds in part", "does not hold", "cannot be compared"]
 Row = dict[str, float | int | str]
 
 HOLDS: Verdict = "holds"
 IN_PART: Verdict = "holds in part"
 NOT: Verdict = "does not hold"
+UNKNOWN: Verdict = "cannot be compared"
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Claim:
     """
 
     name: str
-    figures: tuple[int, ...]
+    figures: tuple[Key, ...]
     claim: str
     definition: str
     numbers: tuple[Row, ...]
@@ -36,6 +39,29 @@ class Claim:
     def record(self) -> dict[str, Any]:
         """As a JSON object."""
         return {**asdict(self), "figures": list(self.figures), "numbers": list(self.numbers)}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number found, the reference figure it should be, and what the paper says of it."""
+
+    figure: Key | None
+    quantity: str
+    found: float
+    reference: float
+    tolerance: float
+    paper: str | None
+    at_most: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the number is within the tolerance of the reference figure (or below it)."""
+        above = self.found - self.reference
+        return (above if self.at_most else abs(above)) <= self.tolerance
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {**asdict(self), "agrees": self.agrees}
 
 
 def rises(values: Sequence[float]) -> bool:
