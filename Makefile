@@ -51,6 +51,7 @@ docs: $(VENV)/.docs
 	$(BIN)/qbrain figures lmg-beyond --out docs/gallery/lmg-beyond
 	$(BIN)/qbrain figures hodgkin-huxley --out docs/gallery/hodgkin-huxley
 	$(BIN)/qbrain figures open-system --out docs/gallery/open-system
+	$(BIN)/qbrain figures qlif --out docs/gallery/qlif
 	$(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html"
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from qbrain.experiments.config import LMGConfig, load_config
+from qbrain.experiments.config import load_config
 from qbrain.experiments.errors import (
     EXIT_BAD_INPUT,
     EXIT_DEVICE,
@@ -21,11 +23,10 @@ from qbrain.experiments.errors import (
     DeviceError,
     RunDirectoryError,
 )
-from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
-from qbrain.experiments.open_system_config import OpenSystemConfig
 from qbrain.experiments.options import with_options
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
 from qbrain.experiments.sweep_plan import LMGSweep
+from qbrain.experiments.systems import SYSTEMS, System
+from qbrain.experiments.systems import resume as resume_run
 
 __all__ = ["app", "main", "run_command"]
 
@@ -76,114 +77,49 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         rows = result["mitigations"]
         print()
         print_rows(rows, list(rows[0]))
+    if result.get("controls"):
+        from qbrain.experiments.qlif_measures import SHOWN as KINDS_SHOWN
+
+        print()
+        print_rows(result["controls"], KINDS_SHOWN)
+    if result.get("sources"):
+        from qbrain.experiments.spiqgan_result import SHOWN
+
+        print()
+        print_rows(result["sources"], SHOWN)
 
 
-def _run_lmg(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    out: RunFolder = None,
-    json_: Json = False,
-) -> None:
-    """The LMG quantum brain under synaptic feedback."""
-    settings = load_config(LMGConfig, config, overrides)
-    from qbrain.experiments import lmg
+def _runner(system: System) -> Callable[..., None]:
+    """The body of ``run SYSTEM``."""
 
-    _show(lmg.start(settings, out), json_)
+    def body(
+        overrides: dict[str, Any],
+        *,
+        config: Config = None,
+        out: RunFolder = None,
+        json_: Json = False,
+    ) -> None:
+        _show(system.start(load_config(system.config, config, overrides), out), json_)
 
-
-def _run_spiqgan(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    out: RunFolder = None,
-    json_: Json = False,
-) -> None:
-    """A quantum generator of neuronal spike patterns against a classical critic."""
-    settings = load_config(SpiQGANConfig, config, overrides)
-    from qbrain.experiments import spiqgan
-
-    _show(spiqgan.start(settings, out), json_)
+    body.__doc__ = system.about
+    return body
 
 
-def _run_hodgkin_huxley(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    out: RunFolder = None,
-    json_: Json = False,
-) -> None:
-    """A neuron whose ion channels' gates are qubits, under its own membrane's voltage."""
-    settings = load_config(HodgkinHuxleyConfig, config, overrides)
-    from qbrain.experiments import hodgkin_huxley
+def _estimator(system: System) -> Callable[..., None]:
+    """The body of ``estimate SYSTEM``."""
 
-    _show(hodgkin_huxley.start(settings, out), json_)
+    def body(
+        overrides: dict[str, Any],
+        *,
+        config: Config = None,
+        json_: Json = False,
+    ) -> None:
+        _show(system.estimate(load_config(system.config, config, overrides)), json_)
 
-
-def _run_open_system(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    out: RunFolder = None,
-    json_: Json = False,
-) -> None:
-    """Collective neurons in a bath under stimulation, as collisions with an ancilla."""
-    settings = load_config(OpenSystemConfig, config, overrides)
-    from qbrain.experiments import open_system
-
-    _show(open_system.start(settings, out), json_)
-
-
-def _estimate_lmg(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    json_: Json = False,
-) -> None:
-    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of an LMG run."""
-    settings = load_config(LMGConfig, config, overrides)
-    from qbrain.experiments.estimate import estimate_lmg
-
-    _show(estimate_lmg(settings), json_)
-
-
-def _estimate_spiqgan(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    json_: Json = False,
-) -> None:
-    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a generator."""
-    settings = load_config(SpiQGANConfig, config, overrides)
-    from qbrain.experiments.spiqgan_device import estimate_spiqgan
-
-    _show(estimate_spiqgan(settings), json_)
-
-
-def _estimate_hodgkin_huxley(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    json_: Json = False,
-) -> None:
-    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a neuron's gates."""
-    settings = load_config(HodgkinHuxleyConfig, config, overrides)
-    from qbrain.experiments.hodgkin_huxley import estimate_hodgkin_huxley
-
-    _show(estimate_hodgkin_huxley(settings), json_)
-
-
-def _estimate_open_system(
-    overrides: dict[str, Any],
-    *,
-    config: Config = None,
-    json_: Json = False,
-) -> None:
-    """Circuits, depth, two-qubit gates, expected fidelity and QPU time of a bath's collisions."""
-    settings = load_config(OpenSystemConfig, config, overrides)
-    from qbrain.experiments.open_system import estimate_open_system
-
-    _show(estimate_open_system(settings), json_)
+    body.__doc__ = (
+        f"Circuits, depth, two-qubit gates, expected fidelity and QPU time of {system.costs}."
+    )
+    return body
 
 
 def _sweep_lmg(
@@ -238,17 +174,10 @@ def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
         )
 
 
-run_app.command("lmg")(with_options(LMGConfig, _run_lmg))
-run_app.command("spiqgan")(with_options(SpiQGANConfig, _run_spiqgan))
-run_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _run_hodgkin_huxley))
-run_app.command("open-system")(with_options(OpenSystemConfig, _run_open_system))
+for _name, _system in SYSTEMS.items():
+    run_app.command(_name)(with_options(_system.config, _runner(_system)))
+    estimate_app.command(_name)(with_options(_system.config, _estimator(_system)))
 sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
-estimate_app.command("lmg")(with_options(LMGConfig, _estimate_lmg))
-estimate_app.command("spiqgan")(with_options(SpiQGANConfig, _estimate_spiqgan))
-estimate_app.command("hodgkin-huxley")(with_options(HodgkinHuxleyConfig, _estimate_hodgkin_huxley))
-
-
-estimate_app.command("open-system")(with_options(OpenSystemConfig, _estimate_open_system))
 
 
 @run_app.callback()
@@ -271,6 +200,21 @@ def _figures_group() -> None:
     """Every figure of a paper, data and picture."""
 
 
+def _make_gallery(
+    package: str,
+    only: list[str] | None,
+    out: Path | None,
+    as_json: bool,
+    maker: str = "make_figures",
+) -> None:
+    produce = import_module(f"qbrain.experiments.{package}.produce")
+    result = getattr(produce, maker)(out, only or ())
+    if as_json:
+        print(json.dumps(result))
+    else:
+        produce.print_result(result)
+
+
 @figures_app.command("lmg")
 def figures_lmg(
     only: Annotated[
@@ -283,13 +227,7 @@ def figures_lmg(
     json_: Json = False,
 ) -> None:
     """Figures 1 to 9 of the LMG paper, its claims measured, the reference figures recomputed."""
-    from qbrain.experiments.lmg_paper.produce import make_figures, print_result
-
-    result = make_figures(out, only or ())
-    if json_:
-        print(json.dumps(result))
-    else:
-        print_result(result)
+    _make_gallery("lmg_paper", only, out, json_)
 
 
 @figures_app.command("lmg-beyond")
@@ -304,13 +242,7 @@ def figures_lmg_beyond(
     json_: Json = False,
 ) -> None:
     """What the LMG paper leaves open: stimuli, single shots, decoherence, two brains and more."""
-    from qbrain.experiments.lmg_beyond.produce import make_studies, print_result
-
-    result = make_studies(out, only or ())
-    if json_:
-        print(json.dumps(result))
-    else:
-        print_result(result)
+    _make_gallery("lmg_beyond", only, out, json_, maker="make_studies")
 
 
 @figures_app.command("hodgkin-huxley")
@@ -329,13 +261,7 @@ def figures_hodgkin_huxley(
     json_: Json = False,
 ) -> None:
     """The quantized Hodgkin-Huxley paper: its figures, Table I, its claims measured, and more."""
-    from qbrain.experiments.hodgkin_huxley_paper.produce import make_figures, print_result
-
-    result = make_figures(out, only or ())
-    if json_:
-        print(json.dumps(result))
-    else:
-        print_result(result)
+    _make_gallery("hodgkin_huxley_paper", only, out, json_)
 
 
 @figures_app.command("open-system")
@@ -355,13 +281,22 @@ def figures_open_system(
     json_: Json = False,
 ) -> None:
     """Figures 2 to 6 of the open nervous system, right and as printed, and what lies beyond."""
-    from qbrain.experiments.open_system_paper.produce import make_figures, print_result
+    _make_gallery("open_system_paper", only, out, json_)
 
-    result = make_figures(out, only or ())
-    if json_:
-        print(json.dumps(result))
-    else:
-        print_result(result)
+
+@figures_app.command("qlif")
+def figures_qlif(
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--only", metavar="STUDY", help="this study only (may be repeated)"),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder (default: runs/figures-qlif)")
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """What the draft on entangled neurons leaves blank, measured beside controls."""
+    _make_gallery("qlif_figures", only, out, json_)
 
 
 @app.command()
@@ -395,9 +330,7 @@ def resume(
 
         _show_sweep(sweep.resume(directory), json_)
         return
-    from qbrain.experiments import resuming
-
-    _show(resuming.resume(directory), json_)
+    _show(resume_run(directory), json_)
 
 
 @app.command()

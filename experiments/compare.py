@@ -87,12 +87,29 @@ _COLUMNS = {
         "spikes_exact",
         "same_as_first",
     ),
+    "qlif": (
+        "backend",
+        "form",
+        "group",
+        "phi",
+        "settings",
+        "two_qubit_gates",
+        "shots_used",
+        "chsh",
+        "chsh_stderr",
+        "chsh_exact",
+        "synchrony",
+        "synchrony_stderr",
+        "shared_bit_synchrony",
+        "no_signalling_p",
+        "same_as_first",
+    ),
 }
 # fields of a configuration that do not change what is simulated
 _NOT_MODEL = {
     *("backend", "shots", "seed", "validation", "execution_mode", "max_qpu_seconds", "twirling"),
     *("dynamical_decoupling", "reading", "copies", "window", "ancilla", "fresh", "mitigation"),
-    *("steps", "substeps", "order", "extrapolation"),
+    *("steps", "substeps", "order", "extrapolation", "circuits", "margin", "drive_step", "pairs"),
 }
 
 
@@ -132,7 +149,7 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
     Of the others, one row a run. Of `spiqgan`: errors against its held-out windows, on the backend
     where circuits ran. Of `hodgkin-huxley`: errors against the run's own exact voltage. Of
-    `open-system`: errors against the run's own exact spins.
+    `open-system`: errors against the run's own exact spins. Of `qlif`: beside the run's shared bit.
     ``same_as_first`` says whether the run has the first one's data, or its model, without which
     errors are not to be held against each other.
 

@@ -9,10 +9,12 @@ from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
 from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
 from qbrain.reference.bath_stimuli import BathError
+from qbrain.reference.bell import BellError
 from qbrain.reference.channel_drives import DriveError
 from qbrain.reference.hodgkin_huxley import NeuronError
 from qbrain.reference.lmg import IntegrationError, ModelError
 from qbrain.reference.open_system import OpenSystemError
+from qbrain.reference.qlif import QlifError
 from qbrain.reference.quantized_channel import ChannelError
 from qbrain.reference.spike_statistics import SpikeError
 
@@ -22,6 +24,7 @@ __all__ = ["exit_code"]
 _BAD_INPUT = (
     BathError,
     BackendError,
+    BellError,
     ChannelError,
     CircuitError,
     DriveError,
@@ -30,6 +33,7 @@ _BAD_INPUT = (
     ModelError,
     NeuronError,
     OpenSystemError,
+    QlifError,
     SpikeError,
 )
 

@@ -6,10 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
-from qbrain.experiments.open_system_config import OpenSystemConfig
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
+from qbrain.experiments.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted([*(ROOT / "docs").glob("*.md"), ROOT / "README.md"])
@@ -41,12 +38,6 @@ def commands(page):
                 yield words[1:]
 
 
-CONFIGURATIONS = {
-    "hodgkin-huxley": HodgkinHuxleyConfig,
-    "lmg": LMGConfig,
-    "open-system": OpenSystemConfig,
-    "spiqgan": SpiQGANConfig,
-}
 COMMANDS = {
     "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "sweep",
 }  # fmt: skip
@@ -64,4 +55,4 @@ def test_the_commands_of_a_page_are_commands(page):
         values = {name.removeprefix("--").replace("-", "_"): v for name, v in given.items()}
         if "weights" in values:  # a file that this machine does not have
             values["weights"] = __file__
-        CONFIGURATIONS[words[1]].from_mapping(values)
+        SYSTEMS[words[1]].config.from_mapping(values)

@@ -90,3 +90,13 @@ def test_a_run_that_would_take_too_long_sends_nothing(start_ibm):
     assert code == 3
     assert "qpu seconds" in err
     assert server.submissions() == 0
+
+
+def test_ancillas_are_reset_on_the_way(start_ibm):
+    server = start_ibm()
+    code, out, err = qbrain(*RUN, "--window", "2", "--out", "run", "--json")
+    assert code == 0, err
+    result = json.loads(out)
+    assert server.submissions() == 4
+    assert (result["ancilla"], result["qubits"], result["two_qubit_gates"]) == ("mixed", 3, 6)
+    assert result["rmse_gates"] < 0.1

@@ -1,0 +1,1 @@
+"""What the draft on entangled integrate-and-fire neurons leaves blank, measured beside controls."""

@@ -1,0 +1,175 @@
+"""Groups of neurons that share a state a tick: where their bits come from, and the ticks.
+
+A group of n shares cosφ|0…0⟩ + sinφ|1…1⟩ and neuron i measures its own qubit at a setting α_i:
+RY(−α_i), then Z. All amplitudes are real:
+
+    ⟨bits|ψ⟩ = cosφ Π_i a_i + sinφ Π_i b_i,
+    a_i = cos(α_i/2) or −sin(α_i/2),  b_i = sin(α_i/2) or cos(α_i/2)  for bit i = 0 or 1.
+
+Bits can come from there, from shots that were recorded, or from circuits; membranes do not care.
+Pairs without circuits are simulated by :mod:`qbrain.reference.qlif`, which is faster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qbrain.classical_feedback.lif import FixedSettings, LevelSettings, LinearSettings, Membranes
+
+__all__ = [
+    "Law",
+    "Rasters",
+    "Source",
+    "group_amplitudes",
+    "group_correlator",
+    "group_source",
+    "simulate_ticks",
+]
+
+Array = NDArray[np.float64]
+Bits = NDArray[np.uint8]
+Law = FixedSettings | LevelSettings | LinearSettings
+# tick, voltages (groups, neurons) → bits of the same shape
+Source = Callable[[int, Array], Bits]
+
+
+@dataclass(frozen=True)
+class Rasters:
+    """What the neurons did; all arrays (tick, group, neuron).
+
+    Attributes:
+        spikes: zeros and ones.
+        outcomes: measured bits; None of kinds that have none.
+        settings: which of its settings a neuron took; None of kinds without bits, or where the
+            settings are linear in the voltage.
+        angles: these, radians.
+    """
+
+    spikes: Bits
+    outcomes: Bits | None = None
+    settings: Bits | None = None
+    angles: NDArray[np.float32] | None = None
+
+
+def group_amplitudes(phi: float, angles: ArrayLike) -> Array:
+    """⟨bits|ψ⟩ of a group at settings (n,): shape (2^n,), bit i of the index being neuron i's."""
+    alphas = np.asarray(angles, dtype=float)
+    zero, one = np.cos([phi]), np.sin([phi])
+    # the first neuron is the lowest bit: it varies fastest
+    for half in alphas / 2:
+        zero = np.concatenate([zero * np.cos(half), -zero * np.sin(half)])
+        one = np.concatenate([one * np.sin(half), one * np.cos(half)])
+    return np.asarray(zero + one)
+
+
+def group_correlator(phi: float, angles: ArrayLike) -> float:
+    """Mean of (−1)^(sum of all bits): ⟨Z…Z⟩ Π cosα_i + sin2φ Π sinα_i, ⟨Z…Z⟩ = 1 or cos2φ.
+
+    The first holds for even groups, the second for odd ones; terms that mix Z and X vanish.
+    """
+    alphas = np.asarray(angles, dtype=float)
+    even = 1.0 if len(alphas) % 2 == 0 else np.cos(2 * phi)
+    return float(even * np.prod(np.cos(alphas)) + np.sin(2 * phi) * np.prod(np.sin(alphas)))
+
+
+def group_source(
+    kind: str, phi: float, visibility: float, law: Law, random: np.random.Generator
+) -> Source | None:
+    """Bits of a kind of group, drawn qubit by qubit; None for kinds without bits.
+
+    Measuring a qubit of cosφ|0…0⟩ + sinφ|1…1⟩ leaves the others in such a state again, with
+    cosφ → cosφ a and sinφ → sinφ b, and only the last qubit shows the two terms' interference.
+
+    ``shared bit`` is the state without its coherence, cos²φ|0…0⟩⟨0…0| + sin²φ|1…1⟩⟨1…1|: one
+    shared bit, which each neuron's own qubit shows at its own setting. ``private bit`` draws each
+    bit from the group's marginal. All kinds with settings 0 take the same number for the first bit.
+    """
+    if kind not in ("entangled", "private bit", "shared bit"):
+        return None
+
+    def bits(_: int, voltage: Array) -> Bits:
+        angles = law(voltage)
+        groups, n = angles.shape
+        uniform = random.random((n + 2, groups))
+        found = np.empty((groups, n), dtype=np.uint8)
+        if kind == "private bit":
+            ones = (1 - visibility * np.cos(2 * phi) * np.cos(angles)) / 2
+            return np.asarray(ones > uniform[:n].T, dtype=np.uint8)
+        zero: Array = np.full(groups, np.cos(phi))
+        one: Array = np.full(groups, np.sin(phi))
+        own = uniform[:n]
+        if kind == "shared bit":
+            shown = uniform[0] < np.sin(phi) ** 2
+            zero, one = (~shown).astype(float), shown.astype(float)
+            own = uniform[1 : n + 1]
+        for i in range(n):
+            cosine, sine = np.cos(angles[:, i] / 2), np.sin(angles[:, i] / 2)
+            weights = [(zero * cosine, one * sine), (-zero * sine, one * cosine)]
+            last = i == n - 1
+            chances = [(a + b) ** 2 if last else a**2 + b**2 for a, b in weights]
+            active = own[i] * (chances[0] + chances[1]) < chances[1]
+            found[:, i] = active
+            zero = np.where(active, weights[1][0], weights[0][0])
+            one = np.where(active, weights[1][1], weights[0][1])
+        if visibility < 1:
+            white = uniform[n + 1] >= visibility
+            found[white] = (own.T < 0.5)[white]
+        return found
+
+    return bits
+
+
+def simulate_ticks(
+    membranes: Membranes,
+    law: Law,
+    currents: Sequence[float],
+    normals: Callable[[int], Array],
+    source: Source | None,
+    *,
+    ticks: int,
+    groups: int,
+    kick: float = 0.0,
+) -> Rasters:
+    """Run membranes from rest, with bits from ``source`` or none.
+
+    Args:
+        membranes: of all neurons.
+        law: from voltages to settings.
+        currents: of each neuron of a group, nA.
+        normals: of tick k: N(0, 1), shape (groups, neurons).
+        source: of the bits; None: no bits, no settings.
+        ticks: how many.
+        groups: how many.
+        kick: mV that a spike adds to the others' voltages in the next tick, shared among them.
+    """
+    n = len(currents)
+    shape = (ticks, groups, n)
+    linear = isinstance(law, LinearSettings)
+    spikes = np.zeros(shape, dtype=np.uint8)
+    outcomes = np.zeros(shape, dtype=np.uint8) if source else None
+    settings = np.zeros(shape, dtype=np.uint8) if source and not linear else None
+    angles = np.zeros(shape, dtype=np.float32) if source and linear else None
+    drive = np.asarray(currents, dtype=float)
+    voltage, held = membranes.start((groups, n))
+    bits: Bits = np.zeros((groups, n), dtype=np.uint8)
+    for k in range(ticks):
+        if source is not None:
+            assert outcomes is not None
+            if isinstance(law, LinearSettings):
+                assert angles is not None
+                angles[k] = law(voltage)
+            else:
+                assert settings is not None
+                settings[k] = law.index(voltage)
+            bits = source(k, voltage)
+            outcomes[k] = bits
+        if kick and k:
+            others = spikes[k - 1].sum(axis=1, keepdims=True) - spikes[k - 1].astype(float)
+            # what decays in the step is put in as much larger
+            voltage = voltage + kick / (n - 1) * others / membranes.decay
+        voltage, spikes[k], held = membranes.step(voltage, held, drive, bits, normals(k))
+    return Rasters(spikes, outcomes, settings, angles)
