@@ -187,7 +187,7 @@ FORMS = [
     ["--evolution", "replay"],
     pytest.param(["--evolution", "incremental"], marks=pytest.mark.slow),
     pytest.param(["--evolution", "fast-forward"], marks=pytest.mark.slow),
-    ["--evolution", "orbit"],
+    pytest.param(["--evolution", "orbit"], marks=pytest.mark.slow),
     pytest.param(["--evolution", "relax"], marks=pytest.mark.slow),
     pytest.param(["--encoding", "dicke"], marks=pytest.mark.slow),
     ["--encoding", "dicke", "--backend", "fake_fez", "--mitigation", "readout+echo"],

@@ -239,25 +239,33 @@ def test_readout_correction_under_device_noise(tmp_path):
 # --------------------------------------------------------------------------------------- the record
 
 
-def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(tmp_path):
-    for form in (["--window", "3"], ["--backend", "fake_fez", "--mitigation", "reference"]):
-        folder = tmp_path / form[-1]
-        folder.mkdir()
-        whole, _ = run(folder / "whole", *SMALL, *form)
-        run(folder / "cut", *SMALL, *form)
-        cut = folder / "cut"
-        lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
-        # as a kill leaves it: some steps done, the next half written, nothing after
-        (cut / "steps.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][: len(lines[5]) // 2])
-        for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
-            (cut / name).unlink()
-        resumed = json.loads(qbrain("resume", "cut", "--json", cwd=folder).stdout)
-        assert (cut / "steps.jsonl").read_bytes() == (folder / "whole/steps.jsonl").read_bytes()
-        for result in (whole, resumed):
-            del result["wall_seconds"], result["run_dir"]
-        assert resumed == whole
+@pytest.mark.parametrize(
+    "form",
+    [
+        ["--window", "3"],
+        pytest.param(
+            ["--backend", "fake_fez", "--mitigation", "reference"], marks=pytest.mark.slow
+        ),
+    ],
+    ids=" ".join,
+)
+def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
+    whole, _ = run(tmp_path / "whole", *SMALL, *form)
+    run(tmp_path / "cut", *SMALL, *form)
+    cut = tmp_path / "cut"
+    lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
+    # as a kill leaves it: some steps done, the next half written, nothing after
+    (cut / "steps.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][: len(lines[5]) // 2])
+    for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
+        (cut / name).unlink()
+    resumed = json.loads(qbrain("resume", "cut", "--json", cwd=tmp_path).stdout)
+    assert (cut / "steps.jsonl").read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
+    for result in (whole, resumed):
+        del result["wall_seconds"], result["run_dir"]
+    assert resumed == whole
 
 
+@pytest.mark.slow
 def test_kill_9_in_the_middle_and_resume(tmp_path):
     settings = ["--time", "20", "--steps", "80", "--shots", "500", "--seed", "6"]
     command = [sys.executable, "-m", "qbrain.experiments.cli"]

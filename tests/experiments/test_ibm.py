@@ -101,7 +101,7 @@ FORMS = {
 # the rest is like one of these with another encoding
 FAST_FORMS = {
     "dicke replay", "dicke orbit", "dicke fast-forward, live", "qubit fast-forward",
-    "all mitigations on two lines", "twirled and decoupled",
+    "all mitigations on two lines",
 }  # fmt: skip
 
 

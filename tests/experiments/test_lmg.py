@@ -93,7 +93,7 @@ def forms(tmp_path_factory):
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_agrees_with_the_exact_curve_within_its_band(forms, name):
     result, data = forms[name]
-    # errors along a run are correlated, so coverage scatters; 41 points, at most a few correlated
+    # errors along a run are correlated, so coverage scatters; 21 points, at most a few correlated
     # stretches outside. The Trotter and step errors are well below the shots'.
     assert result["band_coverage"] >= 0.8
     error = (data.excitation - data.exact_excitation) / data.excitation_stderr
@@ -109,7 +109,7 @@ def test_the_forms_agree_with_each_other_within_their_bands(forms):
             x, y = forms[a][1], forms[b][1]
             spread = np.hypot(x.excitation_stderr, y.excitation_stderr)
             distance = np.abs(x.excitation - y.excitation) / spread
-            # 41 differences of two estimates of the same curve: 5 standard errors is 1 in 10^5
+            # 21 differences of two estimates of the same curve: 5 standard errors is 1 in 10^5
             assert float(distance[1:].max()) < 5, (a, b)
 
 
@@ -236,7 +236,11 @@ MITIGATED = {"neurons": 4, "gamma": 0.8, "g0": 1.5, "time": 4, "steps": 4, "back
         ({"mitigation": "zero"}, 5 + 4),
         ({"mitigation": "parity+zne", "noise_scales": "1,2"}, 10),
         ({"mitigation": "parity", "placements": 3}, 15),
-        ({"mitigation": "parity+readout+echo+zne", "placements": 2}, 30 + 18 + 4),
+        pytest.param(
+            {"mitigation": "parity+readout+echo+zne", "placements": 2},
+            30 + 18 + 4,
+            marks=pytest.mark.slow,
+        ),
         ({"mitigation": "echo", "evolution": "fast-forward"}, 5 + 3),
         ({"mitigation": "echo", "evolution": "fast-forward", "gamma": 1.0, "initial": "half"}, 7),
         ({"mitigation": "parity+echo", "evolution": "fast-forward", "feedback": "afterwards"}, 9),

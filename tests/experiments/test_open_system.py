@@ -170,7 +170,11 @@ def test_readout_correction_under_device_noise(tmp_path):
     assert all(row["same_as_first"] for row in rows)
 
 
-@pytest.mark.parametrize("form", [[], ["--feedback", "homeostasis"]], ids=["open", "homeostasis"])
+@pytest.mark.parametrize(
+    "form",
+    [pytest.param([], marks=pytest.mark.slow), ["--feedback", "homeostasis"]],
+    ids=["open", "homeostasis"],
+)
 def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
     whole, _ = run(tmp_path / "whole", *SMALL, *form)
     run(tmp_path / "cut", *SMALL, *form)

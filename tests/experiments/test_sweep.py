@@ -284,6 +284,7 @@ RUNS = ["--over", "gamma=1,0.5", "--neurons", "3", "--backend", "aer", "--encodi
 RUNS += ["--steps", "3", "--time", "2", "--shots", "200"]
 
 
+@pytest.mark.slow
 def test_with_circuits_every_point_is_a_run(cluster, tmp_path):
     done = qbrain(
         "sweep", "lmg", *RUNS, "--scheduler", cluster, "--out", "sweep", "--json", cwd=tmp_path
