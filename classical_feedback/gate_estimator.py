@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.membrane import GateReading
 
-__all__ = ["GateEstimator", "Register", "wrong_readings"]
+__all__ = ["GateEstimator", "Register"]
 
 Array = NDArray[np.float64]
 
@@ -90,17 +90,6 @@ class GateEstimator:
         return GateReading(
             values, errors, np.where(apart, joint, product), np.where(apart, joint_errors, spread)
         )
-
-
-def wrong_readings(
-    closed: Mapping[int, int], opened: Mapping[int, int], bits: int
-) -> NDArray[np.float64]:
-    """p(1|0), p(0|1) of each bit (bits, 2), from counts of all gates closed and of all open."""
-    found = []
-    for counts, right in ((closed, 0), (opened, 1)):
-        values, shots = _bits(counts, bits)
-        found.append(shots @ np.abs(values - right) / shots.sum())
-    return np.stack(found, axis=1)
 
 
 def _bits(counts: Mapping[int, int], bits: int) -> tuple[Array, Array]:

@@ -25,6 +25,7 @@ from qbrain.experiments.run_directory import RunDirectory
 from qbrain.experiments.running import (
     FeedbackLoop,
     Measured,
+    Stepwise,
     estimate_run,
     resume_run,
     start_run,
@@ -37,7 +38,7 @@ Array = NDArray[np.float64]
 Step = Measured[GateControl, GateReading]
 
 
-class NeuronExperiment:
+class NeuronExperiment(Stepwise[GateControl]):
     """A run's model, law and circuits; fails before anything is written.
 
     Raises:
@@ -49,31 +50,18 @@ class NeuronExperiment:
     def __init__(
         self, config: HodgkinHuxleyConfig, record: Mapping[str, Any] | None = None
     ) -> None:
+        super().__init__()
         self.config = config
         try:
             self.model = NeuronModel(config)
         except FeedbackError as error:
             raise ConfigError(str(error)) from None
-        self.circuits = GateCircuits(self.model, record) if config.runs_circuits else None
+        self.circuits: GateCircuits | None = (
+            GateCircuits(self.model, record) if config.runs_circuits else None
+        )
         self.law = self.model.law(self.circuits.readings if self.circuits else 1)
         # errors of reading of each register, once the first step has measured them
         self.wrong: list[Array] | None = None
-        self._made: dict[int, list[QuantumCircuit]] = {}
-
-    @property
-    def device(self) -> dict[str, Any]:
-        """What the run's record says of the backend."""
-        return self.circuits.device if self.circuits else {"backend": "exact"}
-
-    @property
-    def qubits(self) -> int:
-        """Of the largest circuit."""
-        return self.circuits.qubits if self.circuits else 0
-
-    @property
-    def sampler(self) -> Any | None:
-        """Where circuits run."""
-        return self.circuits.sampler if self.circuits else None
 
     def measure(self, run: RunDirectory) -> list[Step]:
         """Run what is not in the journal yet."""
@@ -83,7 +71,7 @@ class NeuronExperiment:
             times=self.model.times.tolist(),
             start=self.law.start(),
             law=self.law,
-            build=self._build,
+            build=self.build,
             estimate=self._estimate,
             sampler=self.circuits.sampler,
             shots=self.config.shots,
@@ -91,13 +79,12 @@ class NeuronExperiment:
         )
         return loop.run(run)
 
-    def _build(
+    def step_circuits(
         self, index: int, controls: Sequence[GateControl]
     ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
+        """See :class:`qbrain.experiments.running.Stepwise`."""
         assert self.circuits is not None
-        made, records = self.circuits.circuits(index, controls)
-        self._made[index] = made
-        return made, records
+        return self.circuits.circuits(index, controls)
 
     def _estimate(
         self, counts: Sequence[Mapping[int, int]], records: list[dict[str, Any]]
@@ -106,17 +93,6 @@ class NeuronExperiment:
         if len(counts) > len(self.circuits.registers):
             self.wrong = self.circuits.wrong(counts)
         return self.circuits.reading(counts, self.wrong)
-
-    def sent(self, done: Sequence[Step]) -> list[QuantumCircuit]:
-        """Every circuit of the run, made again where an earlier process made it."""
-        if self.circuits is None:
-            return []
-        controls = [m.step.control for m in done]
-        return [
-            circuit
-            for k in range(len(done))
-            for circuit in self._made.get(k) or self.circuits.circuits(k, controls)[0]
-        ]
 
     def foreseen(self) -> list[list[QuantumCircuit]]:
         """Circuits of each step of a run that keeps to the noise-free loop."""

@@ -17,8 +17,9 @@ from qiskit import QuantumCircuit
 
 from qbrain.backends.channel_validation import validate_channel
 from qbrain.backends.compile import depth, to_isa, two_qubit_gates
+from qbrain.backends.readout import estimate_readout
 from qbrain.circuits.hodgkin_huxley import gate_circuit, gate_layout
-from qbrain.classical_feedback.gate_estimator import GateEstimator, Register, wrong_readings
+from qbrain.classical_feedback.gate_estimator import GateEstimator, Register
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.experiments.hodgkin_huxley_model import NeuronModel
 from qbrain.experiments.run_sampler import open_run_sampler
@@ -155,8 +156,8 @@ class GateCircuits:
             return None
         pairs = counts[len(self.registers) :]
         return [
-            wrong_readings(pairs[2 * k], pairs[2 * k + 1], len(register.variables))
-            for k, register in enumerate(self.registers)
+            estimate_readout(pairs[2 * k : 2 * k + 2], [0, 2**bits - 1], bits).readout
+            for k, bits in enumerate(len(register.variables) for register in self.registers)
         ]
 
     def reading(

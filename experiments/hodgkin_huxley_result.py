@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from qiskit import qpy
 
 from qbrain.experiments.figure import save_figure
 from qbrain.experiments.hodgkin_huxley_figure import neuron_figure, render_neuron_report
@@ -47,12 +45,7 @@ def finish(
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
     sent = experiment.sent(done)
     if sent:
-
-        def write(path: Any) -> None:
-            with path.open("wb") as handle:
-                qpy.dump(sent, handle)
-
-        run.write("circuits.qpy", write)
+        run.write_circuits("circuits.qpy", sent)
     title = _title(experiment)
     run.write("figure.png", lambda path: save_figure(neuron_figure(data, title), path))
     page = render_neuron_report(
@@ -64,8 +57,7 @@ def finish(
         validation=validation_table([record for m in done for record in m.validation]),
     )
     run.write("report.html", page.encode())
-    # last: its presence says that the run is complete
-    run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    run.write_result(result)
     return result
 
 

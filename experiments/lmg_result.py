@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit, qpy
+from qiskit import QuantumCircuit
 
 from qbrain.backends.compile import depth, two_qubit_gates
 from qbrain.classical_feedback.estimator import confidence_band
@@ -64,7 +63,7 @@ def finish(
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
     if circuits:
         sent = circuits + [task.prepared.isa for task in experiment.references]
-        run.write("circuits.qpy", lambda path: _write_qpy(sent, path))
+        run.write_circuits("circuits.qpy", sent)
     where = backend_in_words(config.backend)
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {where}"
     run.write("figure.png", lambda path: save_figure(trajectory_figure(data, title), path))
@@ -77,14 +76,8 @@ def finish(
         validation=validation_table([record for m in done for record in m.validation]),
     )
     run.write("report.html", page.encode())
-    # last: its presence says that the run is complete
-    run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    run.write_result(result)
     return result
-
-
-def _write_qpy(circuits: Sequence[QuantumCircuit], path: Any) -> None:
-    with path.open("wb") as handle:
-        qpy.dump(list(circuits), handle)
 
 
 def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple[Any, Array]]:

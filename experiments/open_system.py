@@ -23,6 +23,7 @@ from qbrain.experiments.run_directory import RunDirectory
 from qbrain.experiments.running import (
     FeedbackLoop,
     Measured,
+    Stepwise,
     estimate_run,
     resume_run,
     start_run,
@@ -34,7 +35,7 @@ SYSTEM = "open-system"
 Step = Measured[StimulusControl, list[SpinReading]]
 
 
-class CollectiveExperiment:
+class CollectiveExperiment(Stepwise[StimulusControl]):
     """A run's model, law and circuits; fails before anything is written.
 
     Raises:
@@ -44,30 +45,17 @@ class CollectiveExperiment:
     """
 
     def __init__(self, config: OpenSystemConfig, record: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
         self.config = config
         self.model = CollectiveModel(config)
         # a stimulation that has no exact answer ends here
-        self.model.simulate(self.model.times)
+        self.model.exact  # noqa: B018
         self.law = self.model.law()
-        self.circuits = CollisionCircuits(self.model, record) if config.runs_circuits else None
+        self.circuits: CollisionCircuits | None = (
+            CollisionCircuits(self.model, record) if config.runs_circuits else None
+        )
         if self.circuits is not None:
             self.circuits.circuits(self.model.controls[-1].etas, config.steps)
-        self._made: dict[int, list[QuantumCircuit]] = {}
-
-    @property
-    def device(self) -> dict[str, Any]:
-        """What the run's record says of the backend."""
-        return self.circuits.device if self.circuits else {"backend": "exact"}
-
-    @property
-    def qubits(self) -> int:
-        """Of the largest circuit."""
-        return self.circuits.qubits if self.circuits else 0
-
-    @property
-    def sampler(self) -> Any | None:
-        """Where circuits run."""
-        return self.circuits.sampler if self.circuits else None
 
     @property
     def at_once(self) -> bool:
@@ -82,7 +70,7 @@ class CollectiveExperiment:
             times=[0.0] if self.at_once else self.model.times.tolist(),
             start=self.law.start(),
             law=lambda control, readings, step: self.law(control, [readings[-1][-1]], step),
-            build=self._build,
+            build=self.build,
             estimate=self.circuits.readings,
             sampler=self.circuits.sampler,
             shots=self.config.shots,
@@ -90,16 +78,10 @@ class CollectiveExperiment:
         )
         return loop.run(run)
 
-    def _build(
+    def step_circuits(
         self, index: int, controls: Sequence[StimulusControl]
     ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        made, records = self._circuits(index, controls)
-        self._made[index] = made
-        return made, records
-
-    def _circuits(
-        self, index: int, controls: Sequence[StimulusControl]
-    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
+        """See :class:`qbrain.experiments.running.Stepwise`."""
         assert self.circuits is not None
         histories: list[NDArray[np.float64]]
         if self.at_once:
@@ -116,22 +98,11 @@ class CollectiveExperiment:
             made, records = made + circuits, records + found
         return made, records
 
-    def sent(self, done: Sequence[Step]) -> list[QuantumCircuit]:
-        """Every circuit of the run, made again where an earlier process made it."""
-        if self.circuits is None:
-            return []
-        controls = [m.step.control for m in done]
-        return [
-            circuit
-            for k in range(len(done))
-            for circuit in self._made.get(k) or self._circuits(k, controls)[0]
-        ]
-
     def foreseen(self) -> list[list[QuantumCircuit]]:
         """Circuits of each job of a run whose readings are exact."""
         controls = self.model.controls
         jobs = 1 if self.at_once else len(controls)
-        return [self._circuits(k, controls)[0] for k in range(jobs)]
+        return [self.step_circuits(k, controls)[0] for k in range(jobs)]
 
     def finish(self, run: RunDirectory, done: Sequence[Step], began: float) -> dict[str, Any]:
         """Write everything a finished run holds and return its JSON object."""

@@ -210,6 +210,11 @@ class CollectiveModel:
         """
         return self._exact_at(self.controls[-1].etas, times)
 
+    @cached_property
+    def exact(self) -> xr.Dataset:
+        """The same at the times of the loop."""
+        return self.simulate(self.times)
+
     def mean_fields(self, times: Array) -> dict[str, Array]:
         """m_z by the right mean field and by the paper's Eq. 18, under the same stimulation."""
         rates = (self.bath, self.stimulus_of(self.controls[-1].etas))

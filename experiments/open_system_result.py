@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from qiskit import qpy
 
 from qbrain.experiments.figure import save_figure
 from qbrain.experiments.open_system_figure import render_spin_report, spin_figure
@@ -36,12 +34,7 @@ def finish(
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
     sent = experiment.sent(done)
     if sent:
-
-        def write(path: Any) -> None:
-            with path.open("wb") as handle:
-                qpy.dump(sent, handle)
-
-        run.write("circuits.qpy", write)
+        run.write_circuits("circuits.qpy", sent)
     config = experiment.config
     bath = "" if config.occupation == "zero" else f", {config.occupation} β = {config.beta:g}"
     title = (
@@ -57,15 +50,14 @@ def finish(
         validation=validation_table([record for m in done for record in m.validation]),
     )
     run.write("report.html", page.encode())
-    # last: its presence says that the run is complete
-    run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    run.write_result(result)
     return result
 
 
 def _dataset(experiment: CollectiveExperiment, done: Sequence[Step]) -> xr.Dataset:
     model, config = experiment.model, experiment.config
     fine: Array = np.linspace(0, config.time, max(400, 4 * config.steps) + 1, dtype=np.float64)
-    exact, dense = model.simulate(model.times), model.simulate(fine)
+    exact, dense = model.exact, model.simulate(fine)
     means = model.mean_fields(fine)
     stimulus = model.stimulus_of(model.controls[-1].etas)
     levels = ("time", "excitations")

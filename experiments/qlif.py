@@ -23,7 +23,7 @@ from qbrain.experiments.qlif_groups import Rasters
 from qbrain.experiments.qlif_model import QlifModel
 from qbrain.experiments.qlif_shots import RecordedShots, ShotPlan, by_setting, record_shots
 from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.running import FeedbackLoop, estimate_run, resume_run, start_run
+from qbrain.experiments.running import FeedbackLoop, OnBackend, estimate_run, resume_run, start_run
 
 __all__ = ["Measurement", "QlifExperiment", "estimate_qlif", "resume", "start"]
 
@@ -60,7 +60,7 @@ class Membrane:
     held: Array
 
 
-class QlifExperiment:
+class QlifExperiment(OnBackend):
     """A run's model and circuits; fails before anything is written.
 
     Raises:
@@ -72,23 +72,10 @@ class QlifExperiment:
     def __init__(self, config: QlifConfig, record: Mapping[str, Any] | None = None) -> None:
         self.config = config
         self.model = QlifModel(config)
-        self.circuits = GroupCircuits(config, record) if config.runs_circuits else None
+        self.circuits: GroupCircuits | None = (
+            GroupCircuits(config, record) if config.runs_circuits else None
+        )
         self._plan: ShotPlan | None = None
-
-    @property
-    def device(self) -> dict[str, Any]:
-        """What the run's record says of the backend."""
-        return self.circuits.device if self.circuits else {"backend": "exact"}
-
-    @property
-    def qubits(self) -> int:
-        """Of the largest circuit."""
-        return self.circuits.qubits if self.circuits else 0
-
-    @property
-    def sampler(self) -> Any | None:
-        """Where circuits run."""
-        return self.circuits.sampler if self.circuits else None
 
     @property
     def plan(self) -> ShotPlan:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Mapping, Sequence
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from qiskit import qpy
 
 from qbrain.experiments.figure import save_figure
 from qbrain.experiments.qlif_figure import pair_figure, render_pair_report
@@ -104,12 +102,7 @@ def finish(
     run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf", encoding=packed))
     circuits = experiment.circuits.distinct if experiment.circuits else []
     if circuits:
-
-        def write(path: Any) -> None:
-            with path.open("wb") as handle:
-                qpy.dump(circuits, handle)
-
-        run.write("circuits.qpy", write)
+        run.write_circuits("circuits.qpy", circuits)
     title = _title(experiment)
     picture = pair_figure(data, result, title)
     run.write("figure.png", lambda path: save_figure(picture, path))
@@ -123,8 +116,7 @@ def finish(
         validation=validation_table(measured.validation if measured else []),
     )
     run.write("report.html", page.encode())
-    # last: its presence says that the run is complete
-    run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    run.write_result(result)
     return result
 
 

@@ -17,16 +17,19 @@ import platform
 import secrets
 import subprocess
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tomli_w
 
 from qbrain.experiments.errors import RunDirectoryError
+
+if TYPE_CHECKING:
+    from qiskit import QuantumCircuit
 
 __all__ = ["RunDirectory", "versions"]
 
@@ -150,6 +153,21 @@ class RunDirectory:
             os.fsync(handle.fileno())
         part.replace(final)
         return final
+
+    def write_circuits(self, name: str, circuits: Sequence[QuantumCircuit]) -> Path:
+        """Write circuits as QPY."""
+        from qiskit import qpy
+
+        def dump(path: Path) -> None:
+            with path.open("wb") as handle:
+                qpy.dump(list(circuits), handle)
+
+        return self.write(name, dump)
+
+    def write_result(self, result: Mapping[str, Any]) -> Path:
+        """Write the run's JSON object; last of all, for its presence says that it is complete."""
+        text = json.dumps(result, indent=1, allow_nan=False) + "\n"
+        return self.write("result.json", text.encode())
 
     def append_step(self, record: Mapping[str, Any]) -> None:
         """Add a finished step to the journal; on disk when this returns."""

@@ -29,7 +29,16 @@ from qbrain.experiments.estimate import circuit_costs, qpu_seconds
 from qbrain.experiments.progress import progress
 from qbrain.experiments.run_directory import RunDirectory
 
-__all__ = ["Experiment", "FeedbackLoop", "Measured", "estimate_run", "resume_run", "start_run"]
+__all__ = [
+    "Experiment",
+    "FeedbackLoop",
+    "Measured",
+    "OnBackend",
+    "Stepwise",
+    "estimate_run",
+    "resume_run",
+    "start_run",
+]
 
 C = TypeVar("C")
 E = TypeVar("E")
@@ -67,6 +76,57 @@ class Experiment(Protocol):
 
     def finish(self, run: RunDirectory, done: Sequence[Any], began: float) -> dict[str, Any]:
         """Write what a finished run holds and return its JSON object."""
+
+
+class OnBackend:
+    """What an experiment says of its backend, by its ``circuits``; these are None for exact."""
+
+    circuits: Any
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """What the run's record says of the backend."""
+        return dict(self.circuits.device) if self.circuits else {"backend": "exact"}
+
+    @property
+    def qubits(self) -> int:
+        """Of the largest circuit; 0 where none run."""
+        return int(self.circuits.qubits) if self.circuits else 0
+
+    @property
+    def sampler(self) -> Any | None:
+        """Where circuits run; None where none do."""
+        return self.circuits.sampler if self.circuits else None
+
+
+class Stepwise(OnBackend, Generic[C]):
+    """An experiment whose every step has circuits that follow from the controls until then."""
+
+    def __init__(self) -> None:
+        self._made: dict[int, list[QuantumCircuit]] = {}
+
+    def step_circuits(
+        self, index: int, controls: Sequence[C]
+    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
+        """Circuits of a step in the target's gates, and the gate's record of each."""
+        raise NotImplementedError
+
+    def build(
+        self, index: int, controls: Sequence[C]
+    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
+        """The same, remembered for :meth:`sent`."""
+        made, records = self.step_circuits(index, controls)
+        self._made[index] = made
+        return made, records
+
+    def sent(self, done: Sequence[Measured[C, Any]]) -> list[QuantumCircuit]:
+        """Every circuit of the run, made again where an earlier process made it."""
+        controls = [m.step.control for m in done]
+        return [
+            circuit
+            for k in range(len(done))
+            for circuit in self._made.get(k) or self.step_circuits(k, controls)[0]
+        ]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -283,17 +282,13 @@ class DeviceRun:
         """
         file = run.path / "template.qpy"
         if not file.exists():
-            run.write("template.qpy", self._write_compiled)
+            run.write_circuits("template.qpy", [self.template.isa])
         try:
             with file.open("rb") as handle:
                 self.template.take(qpy.load(handle)[0])
         except Exception as error:
             # a damaged file makes the reader fail in any way
             raise RunDirectoryError(f"{file}: not a compiled circuit: {error}") from None
-
-    def _write_compiled(self, path: Path) -> None:
-        with path.open("wb") as handle:
-            qpy.dump(self.template.isa, handle)
 
     def _journal(self, index: int, step: Step, bound: Bound) -> dict[str, Any]:
         return {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -111,8 +110,7 @@ def finish(
         title=title, result=result, data=dataset, record=run.record(), validation=validation
     )
     run.write("report.html", page.encode())
-    # last: its presence says that the run is complete
-    run.write("result.json", (json.dumps(result, indent=1, allow_nan=False) + "\n").encode())
+    run.write_result(result)
     return result
 
 

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from qbrain.backends.readout import estimate_readout
 from qbrain.classical_feedback.estimator import EstimateError
-from qbrain.classical_feedback.gate_estimator import GateEstimator, Register, wrong_readings
+from qbrain.classical_feedback.gate_estimator import GateEstimator, Register
 
 POTASSIUM = np.array([[4.0]])
 
@@ -92,7 +93,9 @@ def test_nothing_seen_has_an_error_bar_still():
 
 def test_wrong_readings_are_read_off_the_two_preparations():
     closed, opened = {0: 90, 1: 6, 2: 4}, {3: 80, 1: 15, 2: 5}
-    np.testing.assert_allclose(wrong_readings(closed, opened, 2), [[0.06, 0.05], [0.04, 0.15]])
+    np.testing.assert_allclose(
+        estimate_readout([closed, opened], [0, 3], 2).readout, [[0.06, 0.05], [0.04, 0.15]]
+    )
 
 
 @pytest.mark.parametrize("wrong", [[[0.5, 0.5]], [[-0.1, 0.1]], [[0.9, 0.2]]])
