@@ -35,8 +35,7 @@ test-slow: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p qbrain.circuits -p qbrain.backends -p qbrain.classical_feedback \
-	    -p qbrain.experiments -p qbrain.reference
+	$(BIN)/mypy -p qbrain
 
 bench: $(VENV)/.dev
 	for b in benchmarks/[a-z]*.py; do $(BIN)/python $$b || exit 1; done

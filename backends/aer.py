@@ -11,15 +11,15 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
 
-from qbrain.backends.channels import Part, draw_parts, sampled_parts
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.isa import first_illegal
-from qbrain.backends.readings import Readings, final_readings
-from qbrain.backends.sampling import Detail, Outcomes, Shots, TargetSampler
+from .channels import Part, draw_parts, sampled_parts
+from .errors import BackendError
+from .ideal import ideal_target
+from .isa import first_illegal
+from .readings import Readings, final_readings
+from .sampling import Detail, Outcomes, Shots, TargetSampler
 
 if TYPE_CHECKING:
-    from qbrain.backends.snapshot import Cut
+    from .snapshot import Cut
 
 __all__ = ["AerSampler", "NoisyAerSampler"]
 

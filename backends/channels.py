@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
-from qbrain.backends.compile import to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.readings import Readings, draw
-from qbrain.backends.sampling import Outcomes
-from qbrain.backends.trajectories import Step, steps_of
+from .check.trajectories import Step, steps_of
+from .compile import to_isa
+from .errors import BackendError
+from .ideal import ideal_target
+from .readings import Readings, draw
+from .sampling import Outcomes
 
 __all__ = [
     "PLAIN_QUBITS",

@@ -10,7 +10,7 @@ from qiskit.circuit import Barrier
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
-from qbrain.backends.errors import CompileError
+from .errors import CompileError
 
 __all__ = [
     "cheaper",

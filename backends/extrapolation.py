@@ -24,7 +24,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import chi2 as chi2_distribution
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 __all__ = ["MODELS", "Extrapolation", "ModelFit", "extrapolate", "fit_model"]
 

@@ -20,7 +20,7 @@ from qiskit.circuit import CircuitInstruction, Instruction
 from qiskit.circuit.library import RXXGate, RYYGate, RZXGate, RZZGate
 from qiskit.transpiler import Target
 
-from qbrain.backends.errors import CompileError
+from .errors import CompileError
 
 __all__ = ["fold_two_qubit_gates", "folded_count"]
 

@@ -10,7 +10,7 @@ from qiskit.circuit.library import RZZGate
 from qiskit.transpiler import PassManager, Target
 from qiskit.transpiler.passes import WrapAngles
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 __all__ = [
     "FRACTIONAL",

@@ -29,8 +29,8 @@ from qiskit.primitives import BasePrimitiveJob, BaseSamplerV2, PrimitiveResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
-from qbrain.backends.errors import BackendError, DeviceFault
-from qbrain.backends.ibm_service import (
+from .errors import BackendError, DeviceFault
+from .ibm_service import (
     client_errors,
     is_refused,
     is_transient,
@@ -39,11 +39,11 @@ from qbrain.backends.ibm_service import (
     open_service,
     patiently,
 )
-from qbrain.backends.isa import first_illegal
-from qbrain.backends.ledger import JobRecord, Ledger
-from qbrain.backends.placements import places_on
-from qbrain.backends.sampling import Detail, metadata_number, placement_of
-from qbrain.backends.snapshot import assignment_errors, cut_target, line_costs
+from .isa import first_illegal
+from .ledger import JobRecord, Ledger
+from .placements import places_on
+from .sampling import Detail, metadata_number, placement_of
+from .snapshot import assignment_errors, cut_target, line_costs
 
 __all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler"]
 

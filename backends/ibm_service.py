@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from qbrain.backends.errors import BackendError, DeviceFault
-from qbrain.backends.ledger import Ledger
+from .errors import BackendError, DeviceFault
+from .ledger import Ledger
 
 __all__ = [
     "cancel_job",

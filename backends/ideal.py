@@ -6,7 +6,7 @@ from qiskit.circuit import Delay, Measure, Parameter, Reset
 from qiskit.circuit.library import UnitaryGate, get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 __all__ = ["ideal_target"]
 

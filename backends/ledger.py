@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 __all__ = ["JobRecord", "Ledger", "default_ledger_path"]
 

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING
 
 from qiskit import QuantumCircuit
 
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import check_qubits
-from qbrain.backends.line import Costs, Place, best_line
-from qbrain.backends.sampling import Outcomes, Shots, TargetSampler, placement_of
-from qbrain.backends.snapshot import Cut, cut_to, line_costs, load
+from .errors import BackendError
+from .ideal import check_qubits
+from .line import Costs, Place, best_line
+from .sampling import Outcomes, Shots, TargetSampler, placement_of
+from .snapshot import Cut, cut_to, line_costs, load
 
 if TYPE_CHECKING:
-    from qbrain.backends.aer import NoisyAerSampler
+    from .aer import NoisyAerSampler
 
 __all__ = [
     "PlacedSampler",
@@ -212,7 +212,7 @@ def open_on(name: str, place: Place, *, seed: int | None = None) -> NoisyAerSamp
     Raises:
         BackendError: as :func:`cut_to`, and for a bad seed.
     """
-    from qbrain.backends.aer import NoisyAerSampler
+    from .aer import NoisyAerSampler
 
     return NoisyAerSampler.of_cut(name, cut_to(name, place), seed=seed)
 

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
-from qbrain.backends.errors import BackendError
-from qbrain.backends.sampling import Outcomes
+from .errors import BackendError
+from .sampling import Outcomes
 
 __all__ = ["Readings", "draw", "final_readings", "take_readings"]
 

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.transpiler import Target
 
-from qbrain.backends.compile import to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.readings import take_readings
+from .compile import to_isa
+from .errors import BackendError
+from .readings import take_readings
 
 __all__ = [
     "ReadoutCalibration",

@@ -6,11 +6,11 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 if TYPE_CHECKING:
-    from qbrain.backends.sampling import TargetSampler
-    from qbrain.backends.stateful import StatefulSampler
+    from .sampling import TargetSampler
+    from .stateful import StatefulSampler
 
 __all__ = [
     "BackendInfo",
@@ -37,14 +37,14 @@ class BackendInfo:
 
 def backend_names() -> list[str]:
     """Every name that :func:`open_sampler` takes."""
-    from qbrain.backends.snapshot import snapshot_names
+    from .snapshot import snapshot_names
 
     return [*SIMULATORS, *snapshot_names()]
 
 
 def list_backends() -> list[BackendInfo]:
     """What circuits can be run on here, and what each needs."""
-    from qbrain.backends.snapshot import snapshot_names, snapshot_qubits
+    from .snapshot import snapshot_names, snapshot_qubits
 
     return [
         BackendInfo("statevector", "ideal simulator", None, "nothing (slow past 12 qubits)"),
@@ -84,10 +84,10 @@ def open_sampler(
         if placements > 1:
             raise BackendError(f"placements: wanted 1 on {name}, got {placements}")
         if name == "aer":
-            from qbrain.backends.aer import AerSampler
+            from .aer import AerSampler
 
             return AerSampler(qubits, seed=seed)
-        from qbrain.backends.statevector import StatevectorSampler
+        from .statevector import StatevectorSampler
 
         return StatevectorSampler(qubits, seed=seed)
     names = backend_names()
@@ -95,9 +95,9 @@ def open_sampler(
         near = difflib.get_close_matches(str(name), names, n=4, cutoff=0.5)
         hint = ", ".join(near) if near else "statevector, aer or fake_<device>"
         raise BackendError(f"backend: wanted a known name ({hint}), got {name!r}")
-    from qbrain.backends.aer import NoisyAerSampler
-    from qbrain.backends.placements import PlacedSampler, cuts
-    from qbrain.backends.snapshot import cut
+    from .aer import NoisyAerSampler
+    from .placements import PlacedSampler, cuts
+    from .snapshot import cut
 
     parts = (
         (cut(name, qubits, fractional),)
@@ -118,6 +118,6 @@ def open_stateful_sampler(name: str, *, qubits: int, seed: int | None = None) ->
     Raises:
         BackendError: for any other name (noise and devices keep no state), and for a bad seed.
     """
-    from qbrain.backends.stateful import StatefulSampler
+    from .stateful import StatefulSampler
 
     return StatefulSampler(name, qubits, seed=seed)

@@ -26,7 +26,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.transpiler import Target
 
-from qbrain.backends.errors import BackendError
+from .errors import BackendError
 
 __all__ = ["Detail", "Shots", "TargetSampler", "metadata_number", "placement_of", "pub_seed"]
 

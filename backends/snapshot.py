@@ -34,11 +34,11 @@ from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
-from qbrain.backends.errors import BackendError
-from qbrain.backends.fractional import FRACTIONAL, bounds_of, with_fractional_rzz
-from qbrain.backends.ideal import check_qubits
-from qbrain.backends.line import Costs, Place, best_line, best_patch
-from qbrain.backends.sampling import Detail
+from .errors import BackendError
+from .fractional import FRACTIONAL, bounds_of, with_fractional_rzz
+from .ideal import check_qubits
+from .line import Costs, Place, best_line, best_patch
+from .sampling import Detail
 
 __all__ = [
     "Cut",

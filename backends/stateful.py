@@ -11,11 +11,11 @@ from qiskit import QuantumCircuit
 from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import Statevector
 
-from qbrain.backends.compile import to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.readings import draw, take_readings
-from qbrain.backends.sampling import Outcomes, Shots, TargetSampler
+from .compile import to_isa
+from .errors import BackendError
+from .ideal import ideal_target
+from .readings import draw, take_readings
+from .sampling import Outcomes, Shots, TargetSampler
 
 __all__ = ["StatefulSampler"]
 

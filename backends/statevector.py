@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from qiskit.primitives import StatevectorSampler as _QiskitSampler
 
-from qbrain.backends.channels import PLAIN_QUBITS, draw_parts, reduced_state, sampled_parts
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.readings import final_readings
-from qbrain.backends.sampling import Outcomes, Shots, TargetSampler
-from qbrain.backends.trajectories import sampled
+from .channels import PLAIN_QUBITS, draw_parts, reduced_state, sampled_parts
+from .check.trajectories import sampled
+from .ideal import ideal_target
+from .readings import final_readings
+from .sampling import Outcomes, Shots, TargetSampler
 
 __all__ = ["StatevectorSampler"]
 

@@ -13,10 +13,19 @@ import time
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from qbrain.reference.channel_drives import ClassicalDrive, CoherentDrive, EntangledDrive
-from qbrain.reference.hysteresis import limit_cycle
-from qbrain.reference.quantized_channel import Channel, gate_rate, impedance, steady_voltage
-from qbrain.reference.table_one import Shape, table_areas
+from qbrain.reference.hodgkin_huxley.channel_drives import (
+    ClassicalDrive,
+    CoherentDrive,
+    EntangledDrive,
+)
+from qbrain.reference.hodgkin_huxley.hysteresis import limit_cycle
+from qbrain.reference.hodgkin_huxley.quantized_channel import (
+    Channel,
+    gate_rate,
+    impedance,
+    steady_voltage,
+)
+from qbrain.reference.hodgkin_huxley.table_one import Shape, table_areas
 
 CHANNEL = Channel()
 SOURCE = {"frequency": 0.5, "gate_capacitance": 1.0, "source_capacitance": 1e-5}

@@ -17,9 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.lmg import Experiment, start
-from qbrain.experiments.lmg_result import step_error
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.lmg.protocol import Experiment, start
+from qbrain.experiments.lmg.result import step_error
 
 STEPS = (16, 32, 64, 128, 256)
 SHOTS = (100, 400, 1600, 6400, 25600)

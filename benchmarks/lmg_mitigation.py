@@ -24,8 +24,8 @@ from typing import Any
 
 import numpy as np
 
-from qbrain.experiments import lmg
-from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.lmg import protocol as lmg
+from qbrain.experiments.lmg.config import LMGConfig
 
 MODEL = {"neurons": 6, "gamma": 0.8, "g0": 1.0, "tau_r": 0.0, "time": 6.0, "steps": 8}
 EVERYTHING = {"mitigation": "parity+readout+echo+zne", "placements": 3}

@@ -11,8 +11,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.lmg import Experiment
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.lmg.protocol import Experiment
 
 CASES = (
     {"neurons": 6, "backend": "aer"},

@@ -32,10 +32,10 @@ from dask.system import CPU_COUNT
 from scipy.interpolate import CubicSpline
 
 from qbrain.classical_feedback.synapse import Synapse
-from qbrain.experiments import sweep
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.sweep_plan import LMGSweep, make_plan, parse_over
-from qbrain.experiments.sweep_work import Job, do_points
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.sweep import run as sweep
+from qbrain.experiments.sweep.plan import LMGSweep, make_plan, parse_over
+from qbrain.experiments.sweep.work import Job, do_points
 from qbrain.reference.lmg import LMG, simulate
 
 if TYPE_CHECKING:

@@ -37,8 +37,8 @@ import qutip
 from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 
-from qbrain.reference import lmg_hamiltonian
 from qbrain.reference.lmg import LMG, initial_excitations, simulate
+from qbrain.reference.lmg import hamiltonian as lmg_hamiltonian
 
 WANTED = 1e-7
 TARGET = 20.0

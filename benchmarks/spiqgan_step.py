@@ -34,7 +34,7 @@ from pennylane import numpy as pnp
 
 from qbrain.circuits.spiqgan import SpikeGenerator, bin_operations
 from qbrain.classical_feedback.spike_training import TrainingPlan, train
-from qbrain.reference.spiqgan import SpiQGAN, draw, expectations, initial_weights
+from qbrain.reference.spiqgan.generator import SpiQGAN, draw, expectations, initial_weights
 
 NEURONS, LAYERS, BATCH = 8, 5, 64
 ANGLES = ("noise", "rotation", "phase")

@@ -8,7 +8,7 @@ from functools import lru_cache
 from qiskit import QuantumCircuit, transpile
 from qiskit.transpiler import CouplingMap
 
-from qbrain.circuits.arguments import CircuitError, check_excitations, check_neurons
+from .arguments import CircuitError, check_excitations, check_neurons
 
 __all__ = ["CircuitError", "prepare_dicke"]
 

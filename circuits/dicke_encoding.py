@@ -27,7 +27,7 @@ import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit, transpile
 from scipy.linalg import eigh_tridiagonal
 
-from qbrain.circuits.arguments import (
+from .arguments import (
     CircuitError,
     check_choice,
     check_excitations,
@@ -36,8 +36,8 @@ from qbrain.circuits.arguments import (
     check_order,
     check_phases,
 )
-from qbrain.circuits.step_program import FIELD_PHASE, PHASE, StepProgram
-from qbrain.circuits.synthesis import BASIS, prepare_state, synthesise_unitary
+from .step_program import FIELD_PHASE, PHASE, StepProgram
+from .synthesis import BASIS, prepare_state, synthesise_unitary
 
 __all__ = [
     "SYNTHESES",

@@ -43,7 +43,7 @@ import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import CircuitInstruction, Qubit
 
-from qbrain.circuits.arguments import CircuitError, check_choice
+from .arguments import CircuitError, check_choice
 
 __all__ = [
     "CircuitError",

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression
 
-from qbrain.circuits.arguments import (
+from .arguments import (
     CircuitError,
     check_choice,
     check_excitations,
@@ -33,8 +33,8 @@ from qbrain.circuits.arguments import (
     check_neurons,
     check_order,
 )
-from qbrain.circuits.dicke import prepare_dicke
-from qbrain.circuits.step_program import FIELD_PHASE, PHASE, StepProgram
+from .dicke import prepare_dicke
+from .step_program import FIELD_PHASE, PHASE, StepProgram
 
 __all__ = [
     "CircuitError",

@@ -33,8 +33,8 @@ import numpy as np
 import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit
 
-from qbrain.circuits.arguments import CircuitError, check_choice
-from qbrain.circuits.hodgkin_huxley import Wires, check_numbers
+from .arguments import CircuitError, check_choice
+from .hodgkin_huxley import Wires, check_numbers
 
 __all__ = ["AXES", "DAMPINGS", "CircuitError", "memristor_circuit", "memristor_pair", "read_states"]
 

@@ -42,10 +42,10 @@ import numpy as np
 import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit
 
-from qbrain.circuits.arguments import CircuitError, check_choice, check_finite, check_neurons
-from qbrain.circuits.collision_plan import CollisionLayout, Plan, plan_collisions
-from qbrain.circuits.hodgkin_huxley import Wires, check_numbers
-from qbrain.circuits.memristor import read_states
+from .arguments import CircuitError, check_choice, check_finite, check_neurons
+from .collision_plan import CollisionLayout, Plan, plan_collisions
+from .hodgkin_huxley import Wires, check_numbers
+from .memristor import read_states
 
 __all__ = [
     "CircuitError",

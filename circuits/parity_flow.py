@@ -19,7 +19,7 @@ from collections.abc import Sequence
 
 from qiskit import QuantumCircuit
 
-from qbrain.circuits.step_program import PHASE
+from .step_program import PHASE
 
 __all__ = ["append_cx", "parity_layer", "parity_layer_of_product"]
 

@@ -34,7 +34,7 @@ import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import ParameterVector
 
-from qbrain.circuits.arguments import CircuitError, check_finite, check_neurons
+from .arguments import CircuitError, check_finite, check_neurons
 
 __all__ = [
     "CircuitError",

@@ -45,7 +45,7 @@ import numpy as np
 import numpy.typing as npt
 import pennylane as qml
 
-from qbrain.circuits.arguments import CircuitError
+from .arguments import CircuitError
 
 __all__ = [
     "QUANTUM_WEIGHTS",

@@ -20,7 +20,7 @@ import pennylane as qml
 from qiskit import ClassicalRegister, QuantumCircuit, qasm2
 from qiskit.circuit import ParameterVector
 
-from qbrain.circuits.spiqgan import (
+from .spiqgan import (
     FloatArray,
     SpikeGenerator,
     SpikeGeneratorError,

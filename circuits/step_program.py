@@ -15,7 +15,7 @@ import numpy.typing as npt
 from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.circuit import Parameter
 
-from qbrain.circuits.arguments import CircuitError, check_phases
+from .arguments import CircuitError, check_phases
 
 __all__ = ["FIELD_PHASE", "PHASE", "StepProgram", "measure_neurons"]
 

@@ -40,7 +40,7 @@ from typing import NamedTuple
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression
 
-from qbrain.circuits.arguments import (
+from .arguments import (
     CircuitError,
     check_choice,
     check_excitations,
@@ -48,10 +48,10 @@ from qbrain.circuits.arguments import (
     check_neurons,
     check_order,
 )
-from qbrain.circuits.dicke import prepare_dicke
-from qbrain.circuits.lmg import FORMS, Layer, PairAngles, pair_angles, pair_sequence, step_layers
-from qbrain.circuits.parity_flow import append_cx, parity_layer, parity_layer_of_product
-from qbrain.circuits.step_program import FIELD_PHASE, PHASE, StepProgram
+from .dicke import prepare_dicke
+from .lmg import FORMS, Layer, PairAngles, pair_angles, pair_sequence, step_layers
+from .parity_flow import append_cx, parity_layer, parity_layer_of_product
+from .step_program import FIELD_PHASE, PHASE, StepProgram
 
 __all__ = [
     "CircuitError",

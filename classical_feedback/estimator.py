@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbrain.classical_feedback.synapse import FeedbackError, Synapse, SynapticState
+from .synapse import FeedbackError, Synapse, SynapticState
 
 __all__ = [
     "Band",

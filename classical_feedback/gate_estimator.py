@@ -17,8 +17,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbrain.classical_feedback.estimator import EstimateError
-from qbrain.classical_feedback.membrane import GateReading
+from .estimator import EstimateError
+from .membrane import GateReading
 
 __all__ = ["GateEstimator", "Register"]
 

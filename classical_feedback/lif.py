@@ -34,7 +34,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbrain.classical_feedback.synapse import FeedbackError
+from .synapse import FeedbackError
 
 __all__ = [
     "FeedbackError",

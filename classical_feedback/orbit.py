@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import CubicSpline
 
-from qbrain.classical_feedback.synapse import FeedbackError, Synapse, SynapticState
+from .synapse import FeedbackError, Synapse, SynapticState
 
 __all__ = ["OrbitBand", "fit_orbit", "grid_size", "integrate_between", "integrate_orbit"]
 

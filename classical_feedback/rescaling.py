@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import least_squares
 
-from qbrain.classical_feedback.synapse import FeedbackError
+from .synapse import FeedbackError
 
 __all__ = [
     "Mean",

@@ -29,7 +29,7 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike, NDArray
 
-from qbrain.classical_feedback.spike_critic import Critic, count_loss, critic_loss, moment_loss
+from .spike_critic import Critic, count_loss, critic_loss, moment_loss
 
 __all__ = ["Check", "Draws", "Trained", "TrainingError", "TrainingPlan", "train"]
 

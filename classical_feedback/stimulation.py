@@ -31,8 +31,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qbrain.classical_feedback.estimator import ExcitationEstimator
-from qbrain.classical_feedback.synapse import FeedbackError
+from .estimator import ExcitationEstimator
+from .synapse import FeedbackError
 
 __all__ = [
     "Homeostasis",

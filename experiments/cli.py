@@ -14,8 +14,8 @@ from typing import Annotated, Any
 
 import typer
 
-from qbrain.experiments.config import load_config
-from qbrain.experiments.errors import (
+from .engine.config import load_config
+from .errors import (
     EXIT_BAD_INPUT,
     EXIT_DEVICE,
     EXIT_REFUSED,
@@ -23,10 +23,10 @@ from qbrain.experiments.errors import (
     DeviceError,
     RunDirectoryError,
 )
-from qbrain.experiments.options import with_options
-from qbrain.experiments.sweep_plan import LMGSweep
-from qbrain.experiments.systems import SYSTEMS, System
-from qbrain.experiments.systems import resume as resume_run
+from .options import with_options
+from .sweep.plan import LMGSweep
+from .systems import SYSTEMS, System
+from .systems import resume as resume_run
 
 __all__ = ["app", "main", "run_command"]
 
@@ -66,7 +66,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from qbrain.experiments.tables import cell, print_rows
+    from .report.tables import cell, print_rows
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in result.items():
@@ -78,12 +78,12 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         print()
         print_rows(rows, list(rows[0]))
     if result.get("controls"):
-        from qbrain.experiments.qlif_measures import SHOWN as KINDS_SHOWN
+        from .qlif.measures import SHOWN as KINDS_SHOWN
 
         print()
         print_rows(result["controls"], KINDS_SHOWN)
     if result.get("sources"):
-        from qbrain.experiments.spiqgan_result import SHOWN
+        from .spiqgan.result import SHOWN
 
         print()
         print_rows(result["sources"], SHOWN)
@@ -158,7 +158,7 @@ def _sweep_lmg(
     for name in sorted(names & set(overrides)):
         raise ConfigError(f"{name}: wanted it swept or given once, got both")
     settings = load_config(LMGSweep, config, overrides)
-    from qbrain.experiments import sweep
+    from .sweep import run as sweep
 
     _show_sweep(sweep.start(settings, over or [], out, scheduler), json_)
 
@@ -227,7 +227,7 @@ def figures_lmg(
     json_: Json = False,
 ) -> None:
     """Figures 1 to 9 of the LMG paper, its claims measured, the reference figures recomputed."""
-    _make_gallery("lmg_paper", only, out, json_)
+    _make_gallery("lmg.paper", only, out, json_)
 
 
 @figures_app.command("lmg-beyond")
@@ -242,7 +242,7 @@ def figures_lmg_beyond(
     json_: Json = False,
 ) -> None:
     """What the LMG paper leaves open: stimuli, single shots, decoherence, two brains and more."""
-    _make_gallery("lmg_beyond", only, out, json_, maker="make_studies")
+    _make_gallery("lmg.beyond", only, out, json_, maker="make_studies")
 
 
 @figures_app.command("hodgkin-huxley")
@@ -261,7 +261,7 @@ def figures_hodgkin_huxley(
     json_: Json = False,
 ) -> None:
     """The quantized Hodgkin-Huxley paper: its figures, Table I, its claims measured, and more."""
-    _make_gallery("hodgkin_huxley_paper", only, out, json_)
+    _make_gallery("hodgkin_huxley.paper", only, out, json_)
 
 
 @figures_app.command("open-system")
@@ -281,7 +281,7 @@ def figures_open_system(
     json_: Json = False,
 ) -> None:
     """Figures 2 to 6 of the open nervous system, right and as printed, and what lies beyond."""
-    _make_gallery("open_system_paper", only, out, json_)
+    _make_gallery("open_system.paper", only, out, json_)
 
 
 @figures_app.command("qlif")
@@ -296,13 +296,13 @@ def figures_qlif(
     json_: Json = False,
 ) -> None:
     """What the draft on entangled neurons leaves blank, measured beside controls."""
-    _make_gallery("qlif_figures", only, out, json_)
+    _make_gallery("qlif.paper", only, out, json_)
 
 
 @app.command()
 def backends(json_: Json = False) -> None:
     """List what can be run on here, and what each needs."""
-    from qbrain.experiments.estimate import backend_table
+    from .engine.costs import backend_table
 
     rows = backend_table()
     if json_:
@@ -326,7 +326,7 @@ def resume(
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
-        from qbrain.experiments import sweep
+        from .sweep import run as sweep
 
         _show_sweep(sweep.resume(directory), json_)
         return
@@ -371,7 +371,7 @@ def compare(
     json_: Json = False,
 ) -> None:
     """Hold runs against the exact result and against each other."""
-    from qbrain.experiments.compare import compare_runs, print_table
+    from .compare import compare_runs, print_table
 
     rows = compare_runs(directories)
     if json_:
@@ -411,7 +411,7 @@ def run_command(arguments: list[str] | None = None) -> int:
     except DeviceError as error:
         return _fail(error, EXIT_DEVICE)
     except Exception as error:  # the rooms' own errors, told apart without importing qiskit above
-        from qbrain.experiments.faults import exit_code
+        from .faults import exit_code
 
         code = exit_code(error)
         if code is None:

@@ -10,9 +10,9 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from qbrain.experiments.errors import ConfigError, RunDirectoryError
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.tables import print_rows
+from .engine.folder import RunDirectory
+from .errors import ConfigError, RunDirectoryError
+from .report.tables import print_rows
 
 __all__ = ["compare_runs", "hellinger_fidelity", "print_table"]
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.errors import BackendError, DeviceFault
-from qbrain.backends.validation import DispatchRefused
 from qbrain.circuits.arguments import CircuitError
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.classical_feedback.synapse import FeedbackError
-from qbrain.experiments.errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
-from qbrain.reference.bath_stimuli import BathError
-from qbrain.reference.bell import BellError
-from qbrain.reference.channel_drives import DriveError
 from qbrain.reference.hodgkin_huxley import NeuronError
+from qbrain.reference.hodgkin_huxley.channel_drives import DriveError
+from qbrain.reference.hodgkin_huxley.quantized_channel import ChannelError
 from qbrain.reference.lmg import IntegrationError, ModelError
 from qbrain.reference.open_system import OpenSystemError
+from qbrain.reference.open_system.bath_stimuli import BathError
 from qbrain.reference.qlif import QlifError
-from qbrain.reference.quantized_channel import ChannelError
-from qbrain.reference.spike_statistics import SpikeError
+from qbrain.reference.qlif.bell import BellError
+from qbrain.reference.spiqgan.spike_statistics import SpikeError
+
+from .errors import EXIT_BAD_INPUT, EXIT_DEVICE, EXIT_REFUSED
 
 __all__ = ["exit_code"]
 

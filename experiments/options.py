@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from qbrain.experiments.config import BaseConfig
+from .engine.config import BaseConfig
 
 __all__ = ["with_options"]
 

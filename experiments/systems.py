@@ -10,13 +10,14 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from qbrain.experiments.config import BaseConfig, LMGConfig
-from qbrain.experiments.errors import RunDirectoryError
-from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
-from qbrain.experiments.open_system_config import OpenSystemConfig
-from qbrain.experiments.qlif_config import QlifConfig
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
+from .engine.config import BaseConfig
+from .engine.folder import RunDirectory
+from .errors import RunDirectoryError
+from .hodgkin_huxley.config import HodgkinHuxleyConfig
+from .lmg.config import LMGConfig
+from .open_system.config import OpenSystemConfig
+from .qlif.config import QlifConfig
+from .spiqgan.config import SpiQGANConfig
 
 __all__ = ["SYSTEMS", "System", "resume"]
 
@@ -54,36 +55,36 @@ class System:
 SYSTEMS = {
     "lmg": System(
         LMGConfig,
-        "lmg",
-        ("estimate", "estimate_lmg"),
+        "lmg.protocol",
+        ("engine.costs", "estimate_lmg"),
         "The LMG quantum brain under synaptic feedback.",
         "an LMG run",
     ),
     "spiqgan": System(
         SpiQGANConfig,
-        "spiqgan",
-        ("spiqgan_device", "estimate_spiqgan"),
+        "spiqgan.protocol",
+        ("spiqgan.device", "estimate_spiqgan"),
         "A quantum generator of neuronal spike patterns against a classical critic.",
         "a generator",
     ),
     "hodgkin-huxley": System(
         HodgkinHuxleyConfig,
-        "hodgkin_huxley",
-        ("hodgkin_huxley", "estimate_hodgkin_huxley"),
+        "hodgkin_huxley.protocol",
+        ("hodgkin_huxley.protocol", "estimate_hodgkin_huxley"),
         "A neuron whose ion channels' gates are qubits, under its own membrane's voltage.",
         "a neuron's gates",
     ),
     "open-system": System(
         OpenSystemConfig,
-        "open_system",
-        ("open_system", "estimate_open_system"),
+        "open_system.protocol",
+        ("open_system.protocol", "estimate_open_system"),
         "Collective neurons in a bath under stimulation, as collisions with an ancilla.",
         "a bath's collisions",
     ),
     "qlif": System(
         QlifConfig,
-        "qlif",
-        ("qlif", "estimate_qlif"),
+        "qlif.protocol",
+        ("qlif.protocol", "estimate_qlif"),
         "Leaky integrate-and-fire neurons that share an entangled pair in every tick.",
         "entangled neurons",
     ),

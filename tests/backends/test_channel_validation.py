@@ -14,17 +14,17 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.library import RZGate
 from qiskit.quantum_info import random_density_matrix
 
-from qbrain.backends.channel_validation import validate_channel
-from qbrain.backends.compile import is_line_local, scheduled, to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.snapshot import cut, cut_target, load
-from qbrain.backends.validation import (
+from qbrain.backends.check.channel import validate_channel
+from qbrain.backends.check.pure import (
     LOGICAL_LIMIT,
     TRANSPILED_LIMIT,
     DispatchRefused,
     ValidationRecord,
 )
+from qbrain.backends.compile import is_line_local, scheduled, to_isa
+from qbrain.backends.errors import BackendError
+from qbrain.backends.ideal import ideal_target
+from qbrain.backends.snapshot import cut, cut_target, load
 
 X = np.array([[0, 1], [1, 0]], dtype=complex)
 

@@ -12,6 +12,7 @@ from qiskit.circuit.library import XXPlusYYGate, get_standard_gate_name_mapping
 from qiskit.quantum_info import Operator, Statevector
 
 from qbrain.backends import compile as compile_module
+from qbrain.backends.check.states import simulate_states
 from qbrain.backends.compile import (
     cheaper,
     depth,
@@ -29,7 +30,6 @@ from qbrain.backends.ideal import ideal_target
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import cut
-from qbrain.backends.states import simulate_states
 
 # cz; ecr in one direction; cx with u1, u2, u3
 DEVICES = ("fake_fez", "fake_brisbane", "fake_almaden")

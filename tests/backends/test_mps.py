@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import Statevector
 
-from qbrain.backends.errors import BackendError
-from qbrain.backends.mps import (
+from qbrain.backends.check.mps import (
     dicke_mps,
     excitation_populations,
     from_circuit,
     overlap,
     to_dense,
 )
+from qbrain.backends.errors import BackendError
 
 
 def random_amplitudes(qubits, seed):

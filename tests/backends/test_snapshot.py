@@ -15,6 +15,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, thermal_relaxation_error
 from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 
+from qbrain.backends.check.pure import validate
+from qbrain.backends.check.states import simulate_states
 from qbrain.backends.compile import to_isa
 from qbrain.backends.errors import BackendError
 from qbrain.backends.registry import open_sampler
@@ -27,8 +29,6 @@ from qbrain.backends.snapshot import (
     relaxation_infidelity,
     snapshot_names,
 )
-from qbrain.backends.states import simulate_states
-from qbrain.backends.validation import validate
 
 
 def bare_line(**errors):

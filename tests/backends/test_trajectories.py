@@ -11,6 +11,7 @@ from qiskit.quantum_info import DensityMatrix, Operator, Statevector, SuperOp, r
 from qiskit_aer.noise.device import basic_device_gate_errors
 
 from qbrain.backends.aer import aer_outcomes
+from qbrain.backends.check.trajectories import Histories, Misread, Step, sampled, segments, steps_of
 from qbrain.backends.compile import (
     depth,
     duration,
@@ -28,7 +29,6 @@ from qbrain.backends.isa import first_illegal
 from qbrain.backends.ledger import Ledger
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import cut
-from qbrain.backends.trajectories import Histories, Misread, Step, sampled, segments, steps_of
 
 
 def window(neurons=2, memory=1, bins=2, layers=1, ring=True):
@@ -319,7 +319,7 @@ class TestDrawing:
         assert found[1] == found[3] == 0
 
     def test_shots_come_in_chunks(self, monkeypatch):
-        monkeypatch.setattr("qbrain.backends.trajectories.HELD", 2**3 * 64)
+        monkeypatch.setattr("qbrain.backends.check.trajectories.HELD", 2**3 * 64)
         circuit = bound(window(2, 1, 2))
         outcomes = sampled(circuit, 5_001, 3)
         assert_drawn_from(frequencies(outcomes), exact(circuit), 5_001)

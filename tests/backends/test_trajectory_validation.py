@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 
-from qbrain.backends.compile import scheduled, to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.ideal import ideal_target
-from qbrain.backends.snapshot import cut
-from qbrain.backends.trajectory_validation import validate_trajectories
-from qbrain.backends.validation import (
+from qbrain.backends.check.histories import validate_trajectories
+from qbrain.backends.check.pure import (
     LOGICAL_LIMIT,
     TRANSPILED_LIMIT,
     DispatchRefused,
     ValidationRecord,
 )
+from qbrain.backends.compile import scheduled, to_isa
+from qbrain.backends.errors import BackendError
+from qbrain.backends.ideal import ideal_target
+from qbrain.backends.snapshot import cut
 
 
 class Window:

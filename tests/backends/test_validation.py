@@ -14,17 +14,13 @@ from qiskit.circuit import Parameter
 from qiskit.quantum_info import Statevector
 from scipy.linalg import expm
 
+from qbrain.backends.check.mps import dicke_mps
+from qbrain.backends.check.pure import DispatchRefused, ValidationRecord, validate
+from qbrain.backends.check.states import measured_part, simulate_states
 from qbrain.backends.compile import to_isa
 from qbrain.backends.errors import BackendError
 from qbrain.backends.ideal import ideal_target
-from qbrain.backends.mps import dicke_mps
 from qbrain.backends.snapshot import cut
-from qbrain.backends.states import measured_part, simulate_states
-from qbrain.backends.validation import (
-    DispatchRefused,
-    ValidationRecord,
-    validate,
-)
 
 N, GAMMA, FIELD = 4, 0.6, 0.3
 ONES = np.array([bin(index).count("1") for index in range(2**N)])

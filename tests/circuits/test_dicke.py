@@ -8,7 +8,7 @@ from qiskit import transpile
 from qiskit.quantum_info import Statevector
 
 from qbrain.circuits.dicke import CircuitError, prepare_dicke
-from qbrain.reference import statevector as dense
+from qbrain.reference.lmg import statevector as dense
 
 
 def is_two_qubit(instruction):

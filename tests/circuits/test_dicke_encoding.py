@@ -25,8 +25,8 @@ from qbrain.circuits.dicke_encoding import (
     sector,
     sector_hamiltonian,
 )
-from qbrain.reference import lmg as dicke_basis
-from qbrain.reference import statevector as dense
+from qbrain.reference.lmg import feedback as dicke_basis
+from qbrain.reference.lmg import statevector as dense
 
 
 def dicke_amplitudes(neurons, vector):

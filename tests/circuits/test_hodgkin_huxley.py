@@ -21,7 +21,7 @@ from qbrain.circuits.hodgkin_huxley import (
     gate_layout,
     split_angles,
 )
-from qbrain.reference.gate_qubits import gate_populations, gate_states, relaxation
+from qbrain.reference.hodgkin_huxley.gate_qubits import gate_populations, gate_states, relaxation
 
 FORMS = [
     (ancilla, fresh, count)

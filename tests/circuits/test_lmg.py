@@ -21,8 +21,8 @@ from qbrain.circuits.lmg import (
     step_layers,
     trotter_circuit,
 )
-from qbrain.reference import lmg as dicke_basis
-from qbrain.reference import statevector as dense
+from qbrain.reference.lmg import feedback as dicke_basis
+from qbrain.reference.lmg import statevector as dense
 
 FORMS = ["xx+yy", "xx+zz"]
 SPLITTINGS = ["collective", "pairwise"]

@@ -20,7 +20,7 @@ from qbrain.circuits.memristor import (
     memristor_pair,
     read_states,
 )
-from qbrain.reference.gate_qubits import (
+from qbrain.reference.hodgkin_huxley.gate_qubits import (
     bloch_vectors,
     damping_angles,
     density_matrix,

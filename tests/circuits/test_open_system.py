@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.backends.channel_validation import validate_channel
 from qbrain.backends.channels import Part, aer_states
+from qbrain.backends.check.channel import validate_channel
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.compile import to_isa, two_qubit_gates
 from qbrain.backends.ideal import ideal_target
 from qbrain.backends.readings import take_readings
 from qbrain.backends.snapshot import cut, cut_target, load
-from qbrain.backends.validation import DispatchRefused
 from qbrain.circuits.open_system import (
     CircuitError,
     NegativeRate,
@@ -22,9 +22,13 @@ from qbrain.circuits.open_system import (
     collision_layout,
     read_spins,
 )
-from qbrain.reference.bath_coefficients import given_curves
-from qbrain.reference.collision_model import collision_spins, collision_states, trace_distance
 from qbrain.reference.open_system import dicke_to_qubits, simulate_open_system
+from qbrain.reference.open_system.bath_coefficients import given_curves
+from qbrain.reference.open_system.collision_model import (
+    collision_spins,
+    collision_states,
+    trace_distance,
+)
 
 ORDERS = ("alternating", "fixed", "palindromic")
 FORMS = [

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 qml = pytest.importorskip("pennylane", reason="the spike generator needs qbrain[spiqgan]")
 
-from qbrain.circuits.arguments import CircuitError  # noqa: E402
-from qbrain.circuits.spiqgan import (  # noqa: E402
+from qbrain.circuits.arguments import CircuitError
+from qbrain.circuits.spiqgan import (
     QUANTUM_WEIGHTS,
     SpikeGenerator,
     SpikeGeneratorError,

@@ -14,13 +14,13 @@ from qiskit_aer import AerSimulator
 
 qml = pytest.importorskip("pennylane", reason="the spike generator needs qbrain[spiqgan]")
 
-from qbrain.circuits.spiqgan import (  # noqa: E402
+from qbrain.circuits.spiqgan import (
     SpikeGenerator,
     SpikeGeneratorError,
     bin_operations,
     window_operations,
 )
-from qbrain.circuits.spiqgan_qiskit import (  # noqa: E402
+from qbrain.circuits.spiqgan_qiskit import (
     bin_angles,
     bin_template,
     export_bin,

@@ -23,7 +23,7 @@ from qbrain.circuits.swap_network import (
     network_program,
     network_single_layer,
 )
-from qbrain.reference import statevector as dense
+from qbrain.reference.lmg import statevector as dense
 
 
 def is_two_qubit(instruction):

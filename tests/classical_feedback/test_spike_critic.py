@@ -13,10 +13,10 @@ from hypothesis.extra.numpy import arrays
 jax = pytest.importorskip("jax", reason="the spike generator needs qbrain[spiqgan]")
 pytest.importorskip("equinox", reason="the spike generator needs qbrain[spiqgan]")
 
-import jax.numpy as jnp  # noqa: E402
-from scipy.stats import binom  # noqa: E402
+import jax.numpy as jnp
+from scipy.stats import binom
 
-from qbrain.classical_feedback.spike_critic import (  # noqa: E402
+from qbrain.classical_feedback.spike_critic import (
     RARE,
     Critic,
     count_distribution,

@@ -19,13 +19,9 @@ jax = pytest.importorskip("jax", reason="the spike generator needs qbrain[spiqga
 for needed in ("equinox", "optax"):
     pytest.importorskip(needed, reason="the spike generator needs qbrain[spiqgan]")
 
-import jax.numpy as jnp  # noqa: E402
+import jax.numpy as jnp
 
-from qbrain.classical_feedback.spike_training import (  # noqa: E402
-    TrainingError,
-    TrainingPlan,
-    train,
-)
+from qbrain.classical_feedback.spike_training import TrainingError, TrainingPlan, train
 
 BINS, NEURONS = 2, 3
 RATES = np.array([[0.1, 0.5, 0.8], [0.3, 0.2, 0.6]])

@@ -22,14 +22,14 @@ from qbrain.classical_feedback.stimulation import (
     StepRates,
 )
 from qbrain.classical_feedback.synapse import FeedbackError
-from qbrain.reference.bath_coefficients import (
+from qbrain.reference.open_system.bath_coefficients import (
     Bath,
     PiecewiseStimulus,
     Pulse,
     inverse_temperature,
     step_integrals,
 )
-from qbrain.reference.collision_model import collision_spins, collision_states
+from qbrain.reference.open_system.collision_model import collision_spins, collision_states
 
 HOT = Bath(3.5, occupation="boltzmann", beta=inverse_temperature(300, 2000))
 COLD = Bath(3.5)

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from qbrain.experiments.config import LMGConfig, load_config
+from qbrain.experiments.engine.config import load_config
 from qbrain.experiments.errors import ConfigError, NotApplicable
+from qbrain.experiments.lmg.config import LMGConfig
 
 
 @pytest.mark.parametrize(

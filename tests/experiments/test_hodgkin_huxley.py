@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from qbrain.backends.validation import DispatchRefused
-from qbrain.experiments import hodgkin_huxley, hodgkin_huxley_circuits
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.hodgkin_huxley_config import HodgkinHuxleyConfig
-from qbrain.experiments.hodgkin_huxley_model import NeuronModel
-from qbrain.experiments.hodgkin_huxley_result import sampled_area
-from qbrain.reference.quantized_channel import simulate_channel
+from qbrain.experiments.hodgkin_huxley import circuits as hodgkin_huxley_circuits
+from qbrain.experiments.hodgkin_huxley import protocol as hodgkin_huxley
+from qbrain.experiments.hodgkin_huxley.config import HodgkinHuxleyConfig
+from qbrain.experiments.hodgkin_huxley.model import NeuronModel
+from qbrain.experiments.hodgkin_huxley.result import sampled_area
+from qbrain.reference.hodgkin_huxley.quantized_channel import simulate_channel
 
 SMALL = ["--time", "6", "--steps", "12", "--shots", "500", "--seed", "4"]
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.hodgkin_huxley_paper import (
+from qbrain.experiments.hodgkin_huxley.paper import (
     areas,
     circuits,
     claims_areas,
@@ -29,13 +29,13 @@ from qbrain.experiments.hodgkin_huxley_paper import (
     table_one,
     trajectories,
 )
-from qbrain.experiments.hodgkin_huxley_paper.checks import CHECKS, measure_checks
-from qbrain.experiments.hodgkin_huxley_paper.claims import CLAIMS
-from qbrain.experiments.hodgkin_huxley_paper.pictures import draw
-from qbrain.experiments.hodgkin_huxley_paper.produce import FIGURES
-from qbrain.experiments.paper_claims import Claim
-from qbrain.reference.channel_drives import EntangledDrive
-from qbrain.reference.quantized_channel import Channel, simulate_channel_dynamic
+from qbrain.experiments.hodgkin_huxley.paper.checks import CHECKS, measure_checks
+from qbrain.experiments.hodgkin_huxley.paper.claims import CLAIMS
+from qbrain.experiments.hodgkin_huxley.paper.pictures import draw
+from qbrain.experiments.hodgkin_huxley.paper.produce import FIGURES
+from qbrain.experiments.papers.claims import Claim
+from qbrain.reference.hodgkin_huxley.channel_drives import EntangledDrive
+from qbrain.reference.hodgkin_huxley.quantized_channel import Channel, simulate_channel_dynamic
 
 KINDS = ("md", "nc", "png", "svg")
 

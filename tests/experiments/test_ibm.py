@@ -194,7 +194,7 @@ def test_a_fault_loses_nothing_and_sends_nothing_twice(start_ibm, undisturbed, f
 @contextlib.contextmanager
 def qbrain_paused_after(steps):
     """Call what is put into the list once the journal has ``steps`` lines."""
-    from qbrain.experiments.run_directory import RunDirectory
+    from qbrain.experiments.engine.folder import RunDirectory
 
     strike, original = [], RunDirectory.append_step
 

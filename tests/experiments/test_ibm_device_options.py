@@ -32,7 +32,7 @@ def qbrain(*arguments):
 
 @contextlib.contextmanager
 def after_every_step(action):
-    from qbrain.experiments.run_directory import RunDirectory
+    from qbrain.experiments.engine.folder import RunDirectory
 
     original = RunDirectory.append_step
 

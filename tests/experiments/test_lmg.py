@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from qbrain.backends.validation import DispatchRefused
-from qbrain.experiments import lmg
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.lmg_circuits import Drive, ExactEnergy, Formula
-from qbrain.experiments.lmg_result import step_error
-from qbrain.experiments.lmg_trotter import Plan, predicted_trotter_error
-from qbrain.experiments.mitigation import Mitigator, Reading
-from qbrain.experiments.report import verdict
+from qbrain.backends.check.pure import DispatchRefused
+from qbrain.experiments.engine.mitigation import Mitigator, Reading
+from qbrain.experiments.lmg import protocol as lmg
+from qbrain.experiments.lmg.circuits import Drive, ExactEnergy, Formula
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.lmg.result import step_error
+from qbrain.experiments.lmg.trotter import Plan, predicted_trotter_error
+from qbrain.experiments.report.page import verdict
 from qbrain.reference.lmg import LMG, simulate
 
 SYNAPSE = {"tau_r": 1.0, "release": 0.5}

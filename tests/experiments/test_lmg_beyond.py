@@ -7,8 +7,8 @@ import pytest
 import xarray as xr
 
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.lmg_beyond import disturbed, isolated
-from qbrain.experiments.lmg_beyond.pictures import draw
+from qbrain.experiments.lmg.beyond import disturbed, isolated
+from qbrain.experiments.lmg.beyond.pictures import draw
 
 
 def test_two_neurons_are_their_closed_form():

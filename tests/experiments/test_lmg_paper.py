@@ -8,16 +8,16 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.experiments.figure import save_figure
-from qbrain.experiments.lmg_paper import claims_homeostasis, measures
-from qbrain.experiments.lmg_paper.checks import loop_error, measure_checks
-from qbrain.experiments.lmg_paper.claims import CLAIMS
-from qbrain.experiments.lmg_paper.entanglement import entropies, figure_5
-from qbrain.experiments.lmg_paper.homeostasis import figure_1, figure_3
-from qbrain.experiments.lmg_paper.model import run, slow_cycle, stack
-from qbrain.experiments.lmg_paper.pictures import draw
-from qbrain.experiments.lmg_paper.plasticity import up_down
-from qbrain.experiments.lmg_paper.produce import FIGURES
+from qbrain.experiments.lmg.paper import claims_homeostasis, measures
+from qbrain.experiments.lmg.paper.checks import loop_error, measure_checks
+from qbrain.experiments.lmg.paper.claims import CLAIMS
+from qbrain.experiments.lmg.paper.entanglement import entropies, figure_5
+from qbrain.experiments.lmg.paper.homeostasis import figure_1, figure_3
+from qbrain.experiments.lmg.paper.model import run, slow_cycle, stack
+from qbrain.experiments.lmg.paper.pictures import draw
+from qbrain.experiments.lmg.paper.plasticity import up_down
+from qbrain.experiments.lmg.paper.produce import FIGURES
+from qbrain.experiments.report.figure import save_figure
 
 T = np.arange(0.0, 200.0, 0.05)
 

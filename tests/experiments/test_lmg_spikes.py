@@ -11,14 +11,14 @@ from scipy.linalg import expm
 
 from qbrain.circuits.dicke_encoding import decode
 from qbrain.classical_feedback.synapse import Synapse
-from qbrain.experiments import lmg
-from qbrain.experiments.config import LMGConfig
+from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import ConfigError, RunDirectoryError
-from qbrain.experiments.lmg_spikes import draw_words, lmg_spikes, run_spikes
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.spike_data import load_spikes
+from qbrain.experiments.lmg import protocol as lmg
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.spikes.data import load_spikes
+from qbrain.experiments.spikes.from_lmg import draw_words, lmg_spikes, run_spikes
 from qbrain.reference.lmg import LMG, simulate
-from qbrain.reference.spike_statistics import firing_rates
+from qbrain.reference.spiqgan.spike_statistics import firing_rates
 
 TRIALS = 4000
 

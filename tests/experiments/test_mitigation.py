@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from qbrain.backends.readout import has_mthree
 from qbrain.classical_feedback.estimator import EstimateError
-from qbrain.experiments.chains import MTHREE, RAW, chain_of, label_of
-from qbrain.experiments.mitigation import Mitigator, Reading, Role
+from qbrain.experiments.engine.chains import MTHREE, RAW, chain_of, label_of
+from qbrain.experiments.engine.mitigation import Mitigator, Reading, Role
 
 N = 4
 SHOTS = 10**7  # so many that rounding to whole shots is below 1e-6

@@ -11,10 +11,10 @@ import pytest
 import xarray as xr
 
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments import open_system_circuits
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.open_system_config import OpenSystemConfig, parse_pulses
-from qbrain.experiments.open_system_model import CollectiveModel
+from qbrain.experiments.open_system import circuits as open_system_circuits
+from qbrain.experiments.open_system.config import OpenSystemConfig, parse_pulses
+from qbrain.experiments.open_system.model import CollectiveModel
 from qbrain.reference.open_system import simulate_open_system
 
 SMALL = ["--time", "3", "--steps", "6", "--shots", "1000", "--seed", "4"]

@@ -16,13 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.figure import save_figure
-from qbrain.experiments.open_system_paper import beyond, claims, flows, loops, model, pulses
-from qbrain.experiments.open_system_paper.checks import measure_checks
-from qbrain.experiments.open_system_paper.pictures import draw
-from qbrain.reference.bath_stimuli import Pulse
+from qbrain.experiments.open_system.paper import beyond, claims, flows, loops, model, pulses
+from qbrain.experiments.open_system.paper.checks import measure_checks
+from qbrain.experiments.open_system.paper.pictures import draw
+from qbrain.experiments.report.figure import save_figure
 from qbrain.reference.open_system import choi_minimum, simulate_open_system
-from qbrain.reference.open_system_mean_field import printed_from_down, right_mean_field
+from qbrain.reference.open_system.bath_stimuli import Pulse
+from qbrain.reference.open_system.mean_field import printed_from_down, right_mean_field
 
 KINDS = ("md", "nc", "png", "svg")
 NAMES = [f"figure{n}" for n in range(2, 7)] + [

@@ -17,14 +17,15 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from qbrain.backends.validation import DispatchRefused
-from qbrain.experiments import qlif, qlif_circuits
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.qlif_config import QlifConfig
-from qbrain.experiments.qlif_measures import bell_counts, chsh_of
-from qbrain.experiments.qlif_model import QlifModel
-from qbrain.reference.bell_counts import estimate_chsh, setting_counts
-from qbrain.reference.spike_synchrony import synchrony
+from qbrain.experiments.qlif import circuits as qlif_circuits
+from qbrain.experiments.qlif import protocol as qlif
+from qbrain.experiments.qlif.config import QlifConfig
+from qbrain.experiments.qlif.measures import bell_counts, chsh_of
+from qbrain.experiments.qlif.model import QlifModel
+from qbrain.reference.qlif.bell_counts import estimate_chsh, setting_counts
+from qbrain.reference.qlif.spike_synchrony import synchrony
 
 CONTROLS = ("private_bit", "shared_bit", "coupled", "plain")
 FORTY = ["--pairs", "40", "--ticks", "500"]

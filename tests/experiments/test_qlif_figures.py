@@ -12,11 +12,11 @@ import pytest
 import xarray as xr
 
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.paper_claims import HOLDS, IN_PART, NOT
-from qbrain.experiments.qlif_figures.coherence import pulses
-from qbrain.experiments.qlif_figures.model import above, jackknife, judge
-from qbrain.experiments.qlif_figures.produce import FIGURES
-from qbrain.reference.spike_synchrony import Measure
+from qbrain.experiments.papers.claims import HOLDS, IN_PART, NOT
+from qbrain.experiments.qlif.paper.coherence import pulses
+from qbrain.experiments.qlif.paper.model import above, jackknife, judge
+from qbrain.experiments.qlif.paper.produce import FIGURES
+from qbrain.reference.qlif.spike_synchrony import Measure
 
 KINDS = ("md", "nc", "png", "svg")
 

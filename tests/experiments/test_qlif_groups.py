@@ -10,14 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbrain.experiments.errors import ConfigError
-from qbrain.experiments.qlif_config import QlifConfig
-from qbrain.experiments.qlif_groups import (
-    Rasters,
-    group_amplitudes,
-    group_correlator,
-    group_source,
-)
-from qbrain.experiments.qlif_measures import (
+from qbrain.experiments.qlif.config import QlifConfig
+from qbrain.experiments.qlif.groups import Rasters, group_amplitudes, group_correlator, group_source
+from qbrain.experiments.qlif.measures import (
     bell_counts,
     chsh_of,
     classical_operations,
@@ -25,10 +20,10 @@ from qbrain.experiments.qlif_measures import (
     matched_table,
     measure_spikes,
 )
-from qbrain.experiments.qlif_model import QlifModel
-from qbrain.experiments.qlif_shots import RecordedShots, ShotPlan
-from qbrain.reference.bell import chsh_value, joint, marginal, pair_table
-from qbrain.reference.spike_synchrony import synchrony
+from qbrain.experiments.qlif.model import QlifModel
+from qbrain.experiments.qlif.shots import RecordedShots, ShotPlan
+from qbrain.reference.qlif.bell import chsh_value, joint, marginal, pair_table
+from qbrain.reference.qlif.spike_synchrony import synchrony
 
 ANGLES = st.floats(-math.pi, math.pi)
 PHI = st.floats(0, math.pi / 2)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import RunDirectoryError
-from qbrain.experiments.run_directory import RunDirectory
 
 
 def new(path: Path) -> RunDirectory:

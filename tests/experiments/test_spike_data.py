@@ -11,7 +11,7 @@ from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
 from qbrain.experiments.errors import ConfigError
-from qbrain.experiments.spike_data import (
+from qbrain.experiments.spikes.data import (
     SpikeData,
     choose_cells,
     cut_windows,
@@ -19,8 +19,8 @@ from qbrain.experiments.spike_data import (
     split_trials,
     synthetic_spikes,
 )
-from qbrain.experiments.spike_files import bin_spikes
-from qbrain.reference.spike_statistics import (
+from qbrain.experiments.spikes.files import bin_spikes
+from qbrain.reference.spiqgan.spike_statistics import (
     autocorrelogram,
     bin_counts,
     covariance,

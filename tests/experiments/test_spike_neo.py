@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbrain.experiments.errors import ConfigError
-from qbrain.experiments.spike_data import load_spikes, split_trials
-from qbrain.experiments.spike_neo import neo_spikes
+from qbrain.experiments.spikes.data import load_spikes, split_trials
+from qbrain.experiments.spikes.neo import neo_spikes
 
 neo = pytest.importorskip("neo")
 pynwb = pytest.importorskip("pynwb")

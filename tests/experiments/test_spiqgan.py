@@ -15,8 +15,8 @@ import xarray as xr
 from qbrain.classical_feedback.spike_training import TrainingPlan
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.errors import ConfigError
-from qbrain.experiments.spike_data import synthetic_spikes
-from qbrain.experiments.spike_fitting import QuantumSpikeGenerator
+from qbrain.experiments.spikes.data import synthetic_spikes
+from qbrain.experiments.spikes.fitting import QuantumSpikeGenerator
 
 QBRAIN = [sys.executable, "-m", "qbrain.experiments.cli"]
 TINY = [

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from qbrain.classical_feedback.estimator import EstimateError
-from qbrain.experiments.spiqgan_counts import (
+from qbrain.experiments.spiqgan.counts import (
     corrected_ones,
     corrected_words,
     draw_independent,

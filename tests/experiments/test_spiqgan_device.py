@@ -6,15 +6,15 @@ import jax
 import numpy as np
 import pytest
 
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.errors import BackendError
-from qbrain.backends.validation import DispatchRefused
 from qbrain.circuits.spiqgan import SpikeGeneratorError
+from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import NotApplicable, RunDirectoryError
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.spiqgan_circuits import Bound
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
-from qbrain.experiments.spiqgan_device import DeviceRun, estimate_spiqgan
-from qbrain.reference.spiqgan import expectations, initial_weights
+from qbrain.experiments.spiqgan.circuits import Bound
+from qbrain.experiments.spiqgan.config import SpiQGANConfig
+from qbrain.experiments.spiqgan.device import DeviceRun, estimate_spiqgan
+from qbrain.reference.spiqgan.generator import expectations, initial_weights
 
 SMALL = {"neurons": 3, "bins": 2, "layers": 2, "noise_points": 4, "shots": 300, "samples": 500}
 

@@ -7,17 +7,17 @@ from contextlib import redirect_stderr, redirect_stdout
 import numpy as np
 import pytest
 
+from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ledger import Ledger
-from qbrain.backends.validation import DispatchRefused
-from qbrain.experiments import spiqgan_circuits
 from qbrain.experiments.cli import run_command
+from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import RunDirectoryError
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.spike_fitting import save_weights
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
-from qbrain.experiments.spiqgan_device import DeviceRun
-from qbrain.reference.spiqgan import initial_weights
+from qbrain.experiments.spikes.fitting import save_weights
+from qbrain.experiments.spiqgan import circuits as spiqgan_circuits
+from qbrain.experiments.spiqgan.config import SpiQGANConfig
+from qbrain.experiments.spiqgan.device import DeviceRun
+from qbrain.reference.spiqgan.generator import initial_weights
 
 FORMS = {
     "sigmoid": {},

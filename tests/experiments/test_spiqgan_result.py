@@ -16,21 +16,21 @@ from hypothesis.extra.numpy import arrays
 from qbrain.classical_feedback.spike_training import Check, Trained
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.compare import compare_runs
+from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import ConfigError, RunDirectoryError
-from qbrain.experiments.run_directory import RunDirectory
-from qbrain.experiments.spike_data import split_trials, synthetic_spikes
-from qbrain.experiments.spiqgan_config import SpiQGANConfig
-from qbrain.experiments.spiqgan_figure import PANELS, overview, panel_svg
-from qbrain.experiments.spiqgan_measures import ERRORS, FIGURES, Blocks, errors_of, measure
-from qbrain.experiments.spiqgan_report import copying, provenance
-from qbrain.experiments.spiqgan_result import Source, assemble, finish, plain
-from qbrain.experiments.spiqgan_verdict import BETTER, UNKNOWN, WORSE, contest, verdict
-from qbrain.reference.spike_controls import (
+from qbrain.experiments.spikes.data import split_trials, synthetic_spikes
+from qbrain.experiments.spiqgan.config import SpiQGANConfig
+from qbrain.experiments.spiqgan.figure import PANELS, overview, panel_svg
+from qbrain.experiments.spiqgan.measures import ERRORS, FIGURES, Blocks, errors_of, measure
+from qbrain.experiments.spiqgan.report import copying, provenance
+from qbrain.experiments.spiqgan.result import Source, assemble, finish, plain
+from qbrain.experiments.spiqgan.verdict import BETTER, UNKNOWN, WORSE, contest, verdict
+from qbrain.reference.spiqgan.spike_controls import (
     dichotomised_gaussian,
     fit_independent,
     fit_space_time,
 )
-from qbrain.reference.spike_statistics import (
+from qbrain.reference.spiqgan.spike_statistics import (
     SpikeError,
     autocorrelogram,
     bin_counts,

@@ -21,13 +21,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qbrain.classical_feedback.synapse import Synapse
-from qbrain.experiments import sweep_cluster
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.config import LMGConfig
-from qbrain.experiments.sweep_cluster import finished_points
-from qbrain.experiments.sweep_journal import Outcome, append_outcomes, read_outcomes
-from qbrain.experiments.sweep_plan import MOST_POINTS, LMGSweep, make_plan, parse_over
-from qbrain.experiments.sweep_work import Job, do_points
+from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.sweep import cluster as sweep_cluster
+from qbrain.experiments.sweep.cluster import finished_points
+from qbrain.experiments.sweep.journal import Outcome, append_outcomes, read_outcomes
+from qbrain.experiments.sweep.plan import MOST_POINTS, LMGSweep, make_plan, parse_over
+from qbrain.experiments.sweep.work import Job, do_points
 from qbrain.reference.lmg import LMG, simulate
 
 QBRAIN = [sys.executable, "-m", "qbrain.experiments.cli"]

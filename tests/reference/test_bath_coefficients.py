@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import zeta
 
-from qbrain.reference.bath_coefficients import (
+from qbrain.reference.open_system.bath_coefficients import (
     Bath,
     BathError,
     PiecewiseStimulus,
@@ -23,7 +23,7 @@ from qbrain.reference.bath_coefficients import (
     inverse_temperature,
     step_integrals,
 )
-from qbrain.reference.bath_kernels import _hurwitz
+from qbrain.reference.open_system.bath_kernels import _hurwitz
 
 STORE, RETRIEVE = Pulse(1.0, 1.5, 0.8), Pulse(1.5, 2.25, -0.53)
 FIGURE_3 = [STORE, RETRIEVE]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.bell import (
+from qbrain.reference.qlif.bell import (
     BellError,
     chsh_value,
     correlator,

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import chi2_contingency, kstest
 
-from qbrain.reference.bell import BellError, chsh_value, pair_table
-from qbrain.reference.bell_counts import (
+from qbrain.reference.qlif.bell import BellError, chsh_value, pair_table
+from qbrain.reference.qlif.bell_counts import (
     compare_rates,
     estimate_chsh,
     no_signalling,

@@ -5,9 +5,9 @@ import pytest
 from qiskit.quantum_info import Statevector
 
 from qbrain.circuits.dicke_encoding import decode, encoded_circuit
-from qbrain.experiments.lmg_circuits import first_word
-from qbrain.reference.bond_formula import bond_formula_states
+from qbrain.experiments.lmg.circuits import first_word
 from qbrain.reference.lmg import LMG, ModelError, piecewise_states
+from qbrain.reference.lmg.bond_formula import bond_formula_states
 
 
 @pytest.mark.parametrize("order", [1, 2])

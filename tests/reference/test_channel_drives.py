@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.channel_drives import (
+from qbrain.reference.hodgkin_huxley.channel_drives import (
     ClassicalDrive,
     CoherentDrive,
     ConstantDrive,

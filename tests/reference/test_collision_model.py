@@ -10,15 +10,15 @@ import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.bath_coefficients import given_curves
-from qbrain.reference.collision_model import (
+from qbrain.reference.open_system import dicke_state, dicke_to_qubits, simulate_open_system
+from qbrain.reference.open_system.bath_coefficients import given_curves
+from qbrain.reference.open_system.collision_model import (
     CollisionError,
     collision_spins,
     collision_states,
     excitation_histogram,
     trace_distance,
 )
-from qbrain.reference.open_system import dicke_state, dicke_to_qubits, simulate_open_system
 
 LOWER = np.array([[0, 1], [0, 0]])
 N, T, TILTED = 4, 2.0, (2.0, 0.3)

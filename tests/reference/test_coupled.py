@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import qutip
 
-from qbrain.reference.coupled import simulate_coupled
 from qbrain.reference.lmg import LMG, ModelError, simulate
-from qbrain.reference.stimulus import pulse
+from qbrain.reference.lmg.coupled import simulate_coupled
+from qbrain.reference.lmg.stimulus import pulse
 
 TIMES = np.linspace(0, 10, 21)
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qutip.piqs import piqs
 
-from qbrain.reference.decoherence import Rates, simulate_open
 from qbrain.reference.lmg import LMG, ModelError, simulate
+from qbrain.reference.lmg.decoherence import Rates, simulate_open
 
 
 @dataclass(frozen=True)

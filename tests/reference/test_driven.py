@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 
-from qbrain.reference import driven
 from qbrain.reference.lmg import LMG, IntegrationError, Orbit, piecewise_states, simulate
-from qbrain.reference.synaptic_clock import Law
+from qbrain.reference.lmg import field_dynamics as driven
+from qbrain.reference.lmg.synaptic_clock import Law
 
 
 @dataclass(frozen=True)

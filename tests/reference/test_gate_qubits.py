@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.gate_qubits import (
+from qbrain.reference.hodgkin_huxley.gate_qubits import (
     GateError,
     bloch_vectors,
     damping_angles,
@@ -21,7 +21,7 @@ from qbrain.reference.gate_qubits import (
     relaxation,
     split_angles,
 )
-from qbrain.reference.memristor_qubits import (
+from qbrain.reference.hodgkin_huxley.memristor_qubits import (
     concurrence,
     negativity,
     simulate_memristor_pair,

@@ -20,7 +20,7 @@ from qbrain.reference.hodgkin_huxley import (
     spike_times,
     steady_gate,
 )
-from qbrain.reference.hodgkin_huxley_rates import rate_slopes
+from qbrain.reference.hodgkin_huxley.rates import rate_slopes
 
 VOLTAGES = st.floats(-150.0, 200.0)
 

@@ -10,17 +10,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad, solve_ivp
 
-from qbrain.reference import hysteresis
-from qbrain.reference.channel_drives import (
+from qbrain.reference.hodgkin_huxley import hysteresis, rates
+from qbrain.reference.hodgkin_huxley.channel_drives import (
     ClassicalDrive,
     CoherentDrive,
     ConstantDrive,
     EntangledDrive,
     PeriodicDrive,
 )
-from qbrain.reference.hodgkin_huxley import rates
-from qbrain.reference.hysteresis import limit_cycle
-from qbrain.reference.quantized_channel import (
+from qbrain.reference.hodgkin_huxley.hysteresis import limit_cycle
+from qbrain.reference.hodgkin_huxley.quantized_channel import (
     Channel,
     ChannelError,
     gate_rate,

@@ -14,18 +14,18 @@ from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 from scipy.linalg import expm
 
-from qbrain.reference import orbit_propagation
 from qbrain.reference.lmg import (
     LMG,
     ModelError,
     Orbit,
     initial_excitations,
+    orbit_propagation,
     piecewise_states,
     product_formula_states,
     simulate,
     spectral_width,
 )
-from qbrain.reference.panels import Panels
+from qbrain.reference.lmg.chebyshev_panels import Panels
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbrain.reference.lmg import LMG, ModelError, simulate
-from qbrain.reference.mean_field import dicke_ring, mean_field
+from qbrain.reference.lmg.mean_field import dicke_ring, mean_field
 
 
 @dataclass(frozen=True)

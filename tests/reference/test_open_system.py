@@ -10,13 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from qbrain.reference.bath_coefficients import (
-    Bath,
-    Pulse,
-    bath_curves,
-    cumulative_rate,
-    given_curves,
-)
 from qbrain.reference.open_system import (
     NegativeRate,
     OpenSystemError,
@@ -26,6 +19,13 @@ from qbrain.reference.open_system import (
     propagator,
     simulate_open_system,
     steady_populations,
+)
+from qbrain.reference.open_system.bath_coefficients import (
+    Bath,
+    Pulse,
+    bath_curves,
+    cumulative_rate,
+    given_curves,
 )
 
 FIGURE_3 = [Pulse(1.0, 1.5, 0.8), Pulse(1.5, 2.25, -0.53)]
@@ -226,7 +226,7 @@ def test_the_two_integrators_agree(monkeypatch):
     curves = given_curves(0.5, 0.2, 0.3, 0.1)
     both = []
     for limit in (0.0, 1e9):
-        monkeypatch.setattr("qbrain.reference.open_system_sectors._STIFF", limit)
+        monkeypatch.setattr("qbrain.reference.open_system.sectors._STIFF", limit)
         both.append(simulate_open_system(25, curves, (1.0, 0.3), [0.1, 0.5, 1.0], scaling="1/N"))
     for name in (*SPINS, "populations"):
         np.testing.assert_allclose(both[0][name], both[1][name], atol=1e-7)

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.bath_coefficients import (
+from qbrain.reference.open_system import NegativeRate, OpenSystemError, simulate_open_system
+from qbrain.reference.open_system.bath_coefficients import (
     Bath,
     BathError,
     Pulse,
     given_curves,
     inverse_temperature,
 )
-from qbrain.reference.open_system import NegativeRate, OpenSystemError, simulate_open_system
-from qbrain.reference.open_system_mean_field import (
+from qbrain.reference.open_system.mean_field import (
     printed_from_down,
     printed_mean_field,
     printed_slopes,

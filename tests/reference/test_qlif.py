@@ -8,15 +8,15 @@ import pytest
 from scipy.stats import chi2
 
 from qbrain.classical_feedback.lif import LevelSettings, Membranes
-from qbrain.reference.bell import chsh_value, joint, local_model
-from qbrain.reference.bell_counts import (
+from qbrain.reference.qlif import KINDS, QlifError, QlifPair, random_streams, simulate_pairs
+from qbrain.reference.qlif.bell import chsh_value, joint, local_model
+from qbrain.reference.qlif.bell_counts import (
     compare_rates,
     estimate_chsh,
     no_signalling,
     setting_counts,
 )
-from qbrain.reference.qlif import KINDS, QlifError, QlifPair, random_streams, simulate_pairs
-from qbrain.reference.spike_synchrony import synchrony
+from qbrain.reference.qlif.spike_synchrony import synchrony
 
 SHARING = KINDS[:3]
 FIXED = ((0.3,), (-0.4,))
@@ -118,7 +118,7 @@ def test_membranes_of_the_feedback_loop_are_these():
 
 def test_blocks_of_random_numbers_leave_no_seam(monkeypatch):
     whole = simulate_pairs(300, 5, "entangled", seed=1)
-    monkeypatch.setattr("qbrain.reference.qlif.BLOCK", 35)
+    monkeypatch.setattr("qbrain.reference.qlif.pairs.BLOCK", 35)
     assert whole.identical(simulate_pairs(300, 5, "entangled", seed=1))
     assert not whole.equals(simulate_pairs(300, 5, "entangled", seed=2))
     # a shorter run is the longer one's beginning

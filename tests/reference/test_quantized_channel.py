@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import solve_ivp
 
-from qbrain.reference.channel_drives import (
+from qbrain.reference.hodgkin_huxley import Membrane, simulate_potassium, steady_gate
+from qbrain.reference.hodgkin_huxley.channel_drives import (
     ClassicalDrive,
     CoherentDrive,
     ConstantDrive,
     Drive,
     EntangledDrive,
 )
-from qbrain.reference.hodgkin_huxley import Membrane, simulate_potassium, steady_gate
-from qbrain.reference.quantized_channel import (
+from qbrain.reference.hodgkin_huxley.quantized_channel import (
     Channel,
     ChannelError,
     gate_rate,

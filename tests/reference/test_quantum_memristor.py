@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad_vec, solve_ivp
 from scipy.linalg import expm, solve_continuous_are
 
-from qbrain.reference.quantum_memristor import (
+from qbrain.reference.hodgkin_huxley.memristor import (
     Memristor,
     MemristorCircuit,
     MemristorError,
@@ -18,9 +18,9 @@ from qbrain.reference.quantum_memristor import (
     positivity_strength,
     simulate_moments,
 )
-from qbrain.reference.quantum_memristor_fock import fock_operators, fock_start, simulate_fock
-from qbrain.reference.quantum_memristor_loops import lobe_areas, loop_area
-from qbrain.reference.quantum_memristor_trajectories import simulate_trajectories
+from qbrain.reference.hodgkin_huxley.memristor_fock import fock_operators, fock_start, simulate_fock
+from qbrain.reference.hodgkin_huxley.memristor_loops import lobe_areas, loop_area
+from qbrain.reference.hodgkin_huxley.memristor_trajectories import simulate_trajectories
 
 STILL = Memristor(0.15, 0.15)
 ODD = {"capacitance": 1.4, "inductance": 0.7}

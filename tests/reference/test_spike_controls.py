@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import multivariate_normal, norm
 
-from qbrain.reference.spike_controls import (
+from qbrain.reference.spiqgan.spike_controls import (
     IndependentNeurons,
     binary_covariance,
     dichotomised_gaussian,
@@ -19,7 +19,7 @@ from qbrain.reference.spike_controls import (
     nearest_correlation,
     sample_process,
 )
-from qbrain.reference.spike_statistics import (
+from qbrain.reference.spiqgan.spike_statistics import (
     SpikeError,
     covariance,
     firing_rates,

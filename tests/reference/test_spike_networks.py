@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 jax = pytest.importorskip("jax", reason="the spike generator needs qbrain[spiqgan]")
 
-from qbrain.reference.spike_networks import DenseNetwork, SpikeGAN, dense_network  # noqa: E402
-from qbrain.reference.spike_statistics import SpikeError  # noqa: E402
-from qbrain.reference.spiqgan import sample  # noqa: E402
+from qbrain.reference.spiqgan.generator import sample
+from qbrain.reference.spiqgan.spike_networks import DenseNetwork, SpikeGAN, dense_network
+from qbrain.reference.spiqgan.spike_statistics import SpikeError
 
 # this kind compiles in a fraction of the default one's time
 KEY = jax.random.key(0, impl="rbg")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import entropy
 
-from qbrain.reference.spike_statistics import (
+from qbrain.reference.spiqgan.spike_statistics import (
     SpikeError,
     autocorrelogram,
     bin_counts,

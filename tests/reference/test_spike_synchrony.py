@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.reference.spike_synchrony import (
+from qbrain.reference.qlif.spike_synchrony import (
     SpikeError,
     coincidence_factor,
     count_correlation,

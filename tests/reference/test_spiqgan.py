@@ -12,13 +12,13 @@ import pytest
 jax = pytest.importorskip("jax", reason="the spike generator needs qbrain[spiqgan]")
 qml = pytest.importorskip("pennylane", reason="the spike generator needs qbrain[spiqgan]")
 
-import jax.numpy as jnp  # noqa: E402
-from pennylane import numpy as pnp  # noqa: E402
-from qiskit.quantum_info import Statevector  # noqa: E402
+import jax.numpy as jnp
+from pennylane import numpy as pnp
+from qiskit.quantum_info import Statevector
 
-from qbrain.circuits.spiqgan import SpikeGenerator, bin_operations, window_operations  # noqa: E402
-from qbrain.circuits.spiqgan_qiskit import export_bin  # noqa: E402
-from qbrain.reference.spiqgan import (  # noqa: E402
+from qbrain.circuits.spiqgan import SpikeGenerator, bin_operations, window_operations
+from qbrain.circuits.spiqgan_qiskit import export_bin
+from qbrain.reference.spiqgan.generator import (
     Draw,
     SpiQGAN,
     bin_states,

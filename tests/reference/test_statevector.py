@@ -16,8 +16,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import expm
 
-from qbrain.reference import statevector as sv
-from qbrain.reference.statevector import StatevectorError
+from qbrain.reference.lmg import statevector as sv
+from qbrain.reference.lmg.statevector import StatevectorError
 
 PAULI = {
     "x": np.array([[0, 1], [1, 0]], dtype=complex),

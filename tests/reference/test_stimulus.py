@@ -7,7 +7,7 @@ import pytest
 import qutip
 
 from qbrain.reference.lmg import LMG, ModelError, simulate
-from qbrain.reference.stimulus import pulse, simulate_stimulus, sine, step
+from qbrain.reference.lmg.stimulus import pulse, simulate_stimulus, sine, step
 
 TIMES = np.linspace(0, 12, 49)
 

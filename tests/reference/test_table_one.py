@@ -8,10 +8,10 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from qbrain.reference.channel_drives import EntangledDrive
-from qbrain.reference.hysteresis import limit_cycle
-from qbrain.reference.quantized_channel import Channel, ChannelError
-from qbrain.reference.table_one import (
+from qbrain.reference.hodgkin_huxley.channel_drives import EntangledDrive
+from qbrain.reference.hodgkin_huxley.hysteresis import limit_cycle
+from qbrain.reference.hodgkin_huxley.quantized_channel import Channel, ChannelError
+from qbrain.reference.hodgkin_huxley.table_one import (
     MODEL_AREAS,
     TABLE_ONE,
     Reading,

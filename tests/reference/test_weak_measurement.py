@@ -10,7 +10,7 @@ from qiskit.quantum_info import Statevector
 from scipy.linalg import expm
 
 from qbrain.reference.lmg import LMG, ModelError, simulate
-from qbrain.reference.weak_measurement import click_probability, simulate_single_shots
+from qbrain.reference.lmg.weak_measurement import click_probability, simulate_single_shots
 
 
 @dataclass(frozen=True)

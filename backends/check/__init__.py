@@ -1,0 +1,1 @@
+"""The check before dispatch: every circuit against an independent answer."""

@@ -1,0 +1,1 @@
+"""The one way in which a system is run, resumed and estimated."""

@@ -1,0 +1,1 @@
+"""The quantized Hodgkin-Huxley neuron as an experiment."""

@@ -1,0 +1,150 @@
+"""Configuration of a quantized Hodgkin-Huxley neuron's run: channel, drive, circuits."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..errors import ConfigError, NotApplicable
+
+__all__ = ["HodgkinHuxleyConfig"]
+
+# steps replayed by default where circuits have no noise
+IDEAL_WINDOW = 25
+
+
+class HodgkinHuxleyConfig(BaseConfig):
+    """A neuron whose channels' gates are qubits (Cheng et al., arXiv:1807.10698).
+
+    Units: mV from rest, ms, µA/cm², mS/cm², µF/cm², kΩ·cm²; frequencies in rad/ms.
+    """
+
+    channel: Literal["K", "full"] = model_field(
+        "K",
+        description="K: the quantized potassium channel, whose voltage follows its gate at once; "
+        "full: potassium, sodium and leak, voltage integrated",
+    )
+    drive: Literal["constant", "classical", "coherent", "entangled"] = model_field(
+        "classical",
+        description="current: constant, I0 sin²Ωt, or that of a coherent or an entangled source",
+    )
+    amplitude: float = model_field(
+        30.0, description="I0 of the constant and the classical drive, in µA/cm²"
+    )
+    frequency: float = model_field(0.5, gt=0, description="Ω of the drive in rad/ms")
+    alpha0: float = model_field(
+        1.0, ge=0, description="amplitude α0 of the source's coherent states"
+    )
+    theta: float = model_field(
+        math.pi / 4, ge=0, le=math.pi / 2, description="angle θ of cosθ|α,0⟩ + sinθ|0,α⟩"
+    )
+    entangled_state: Literal["normalised", "unnormalised"] = model_field(
+        "normalised", description="unnormalised: as in the paper, which is no state"
+    )
+    gate_capacitance: float = model_field(
+        1.0, gt=0, description="C_g between source and membrane, in µF/cm²"
+    )
+    source_capacitance: float = model_field(1e-5, gt=0, description="C_s of the source")
+    capacitance: float = model_field(1.0, gt=0, description="C of the membrane in µF/cm²")
+    z_min: float = model_field(
+        1 / 36, gt=0, description="impedance Z_min of the open channel in kΩ·cm² (K)"
+    )
+    reversal: float = model_field(-12.0, description="V_K in mV from rest")
+    initial_n: float | None = model_field(
+        None, ge=0, le=1, description="gate variable n at the start (default: at rest)"
+    )
+    time: float = model_field(50.0, gt=0, description="duration in ms")
+    steps: int = analysis_field(
+        100, ge=1, description="feedback steps; gates are read steps+1 times"
+    )
+
+    reading: Literal["gates", "channels"] = circuit_field(
+        "gates",
+        description="gates: a qubit a gate variable, powers taken of what was read; channels: four "
+        "gates a channel, read jointly",
+    )
+    copies: int = circuit_field(
+        1, ge=1, description="copies of every gate in a circuit, averaged over"
+    )
+    window: int | None = circuit_field(
+        None,
+        ge=1,
+        description="steps that a circuit replays, from what was read before them (default: "
+        f"{IDEAL_WINDOW}, and 1 under noise)",
+    )
+    ancilla: Literal["auto", "mixed", "split", "coherent"] = circuit_field(
+        "auto",
+        description="how an ancilla opens a gate: mixed (purified by a second one), split (two "
+        "collisions), coherent (a window of one step only); auto: coherent or mixed",
+    )
+    fresh: bool = circuit_field(
+        False, description="a new ancilla for every step, where none can be reset on the way"
+    )
+    mitigation: Literal["none", "readout", "reference"] = circuit_field(
+        "none",
+        description="readout: errors of reading, from two circuits sent along; reference: those "
+        "and the collision's, from two circuits with a collision of angle zero (a window of one "
+        "step)",
+    )
+
+    @property
+    def window_steps(self) -> int:
+        """Steps that a circuit replays."""
+        if self.window is not None:
+            return self.window
+        return 1 if self.noisy else IDEAL_WINDOW
+
+    @property
+    def ancilla_form(self) -> Literal["mixed", "split", "coherent"]:
+        """How the ancilla is made."""
+        if self.ancilla != "auto":
+            return self.ancilla
+        return "coherent" if self.window_steps == 1 else "mixed"
+
+    def refuse_ignored(self) -> None:
+        """Refuse combinations without meaning, and settings that would do nothing."""
+        for name in ("amplitude", "reversal", "alpha0", "frequency"):
+            if abs(getattr(self, name)) > 1e6:
+                raise ConfigError(f"{name}: wanted at most 1e6 in size, got {getattr(self, name)}")
+        if self.drive == "constant":
+            self._refuse("a constant current has no frequency", "frequency")
+        if self.drive in ("constant", "classical"):
+            self._refuse(
+                f"drive {self.drive} has no quantum source",
+                *("alpha0", "gate_capacitance", "source_capacitance"),
+            )
+        else:
+            self._refuse(f"drive {self.drive} has an amplitude of its own", "amplitude")
+        if self.drive != "entangled":
+            self._refuse(f"drive {self.drive} is not entangled", "theta", "entangled_state")
+        if self.channel == "full":
+            self._refuse("the whole neuron starts at rest and has conductances of 1952", *_OF_K)
+        super().refuse_ignored()
+        if not self.runs_circuits:
+            return
+        if self.validation != "auto":
+            raise NotApplicable(
+                "validation: circuits with resets are held against density matrices; wanted auto, "
+                f"got {self.validation}"
+            )
+        if self.ancilla == "coherent" and self.window_steps > 1:
+            raise NotApplicable(
+                "ancilla: coherent is exact for a window of one step only, got window = "
+                f"{self.window_steps}; wanted mixed or split"
+            )
+        if self.fresh and self.window_steps == 1:
+            raise ConfigError("fresh: would be ignored, since a window of one step resets nothing")
+        if self.mitigation != "none" and not self.noisy:
+            raise NotApplicable(
+                f"mitigation: backend {self.backend} has no noise that {self.mitigation} could "
+                "correct; wanted none"
+            )
+        if self.mitigation == "reference" and self.window_steps > 1:
+            raise NotApplicable(
+                "mitigation: reference is for a window of one step, whose collision it measures; "
+                f"got window = {self.window_steps}"
+            )
+
+
+_OF_K = ("z_min", "reversal", "initial_n")

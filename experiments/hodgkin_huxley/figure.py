@@ -1,0 +1,147 @@
+"""Pictures and report of a neuron's run: V(t), gates, conductance, the loop of V against I."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..report.figure import EXACT, MEASURED, inline_svg
+from ..report.page import render_page
+
+__all__ = ["neuron_figure", "render_neuron_report", "verdict"]
+
+_COLOURS = {"n": "#1d4ed8", "m": "#c2410c", "h": "#15803d"}
+
+
+def neuron_figure(data: xr.Dataset, title: str) -> Figure:
+    """Voltage above, gate variables below, the loop beside where the drive has a period."""
+    figure = Figure(figsize=(11, 6), layout="constrained")
+    figure.suptitle(title, fontsize=10, x=0.01, ha="left")
+    driven = float(np.ptp(data.current_fine.values)) > 0
+    axes = figure.subplot_mosaic("VVI;NNI" if driven else "V;N", height_ratios=[3, 2])
+    _voltage(axes["V"], data)
+    _gates(axes["N"], data)
+    if driven:
+        _loop(axes["I"], data)
+    axes["V"].sharex(axes["N"])
+    for each in axes.values():
+        each.grid(alpha=0.2)
+        each.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def _voltage(axes: Axes, data: xr.Dataset) -> None:
+    axes.plot(data.time_fine, data.exact_voltage_fine, color=EXACT, lw=1.4, label="exact")
+    if "band_low" in data:
+        axes.fill_between(
+            data.time, data.band_low, data.band_high, color=MEASURED, alpha=0.2, lw=0,
+            label="95 % of runs with these shots and no other errors",
+        )  # fmt: skip
+        axes.plot(data.time, data.voltage, "o", ms=3, color=MEASURED, label="from measured gates")
+    axes.set_ylabel("V in mV from rest")
+    axes.legend(loc="best", fontsize=8, frameon=False)
+    axes.tick_params(labelbottom=False)
+
+
+def _gates(axes: Axes, data: xr.Dataset) -> None:
+    for name in data.variable.values:
+        colour, own = _COLOURS[str(name)], data.sel(variable=name)
+        axes.plot(data.time, own.exact_values, color=colour, lw=1.2)
+        if "values_stderr" in data:
+            axes.errorbar(
+                data.time, own["values"], 1.96 * own.values_stderr, fmt="o", ms=2.5, lw=0.8,
+                color=colour, label=f"{name}, 95 %",
+            )  # fmt: skip
+        else:
+            axes.plot([], [], color=colour, label=str(name))
+    axes.set_xlabel("time in ms")
+    axes.set_ylabel("open gates")
+    axes.legend(loc="best", fontsize=8, frameon=False, ncols=3)
+
+
+def _loop(axes: Axes, data: xr.Dataset) -> None:
+    axes.plot(data.current_fine, data.exact_voltage_fine, color=EXACT, lw=0.8, label="exact")
+    if "band_low" in data:
+        axes.plot(data.current, data.voltage, "o", ms=3, color=MEASURED, label="measured")
+    axes.set_xlabel("I in µA/cm²")
+    axes.set_ylabel("V in mV from rest")
+
+
+def _conductance_figure(data: xr.Dataset) -> Figure:
+    figure = Figure(figsize=(9, 2.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot(data.time_fine, data.exact_conductance_fine, color=EXACT, lw=1.4, label="exact")
+    if "conductance" in data:
+        axes.plot(data.time, data.conductance, "o", ms=3, color=MEASURED, label="measured")
+    axes.set_xlabel("time in ms")
+    axes.set_ylabel("g of potassium in mS/cm²")
+    axes.legend(loc="best", fontsize=8, frameon=False)
+    axes.grid(alpha=0.2)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
+    """(class, sentence): what the figures mean, by thresholds that the sentence names."""
+    if result["shots"] is None:
+        return "good", "Exact trajectory; no circuit was run."
+    error, noise, swing = (result[k] for k in ("rmse_voltage", "shot_error", "voltage_swing"))
+    where = (
+        f"{result['backend']} against the exact curve: RMSE of V {error:.2f} mV of a swing of "
+        f"{swing:.1f} mV; shots alone give {noise:.2f} mV."
+    )
+    spikes = ""
+    if result["spikes_exact"]:
+        spikes = f" Spikes: {result['spikes']}, exact {result['spikes_exact']}."
+    # the RMS of shot noise alone scatters by 10 to 20 % over a run's points
+    if error <= 1.25 * noise:
+        return "good", f"Followed the exact voltage within shot noise. {where}{spikes}"
+    if error <= 0.02 * swing:
+        return "good", f"Followed the exact voltage to 2 % of its swing. {where}{spikes}"
+    if error <= 0.1 * swing:
+        return "fair", f"Followed the exact voltage only roughly. {where}{spikes}"
+    return "poor", f"Did not follow the exact voltage. {where}{spikes}"
+
+
+def render_neuron_report(
+    *,
+    title: str,
+    result: Mapping[str, Any],
+    data: xr.Dataset,
+    record: Mapping[str, Any],
+    circuit: str,
+    validation: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page as text, with its pictures inside."""
+    style, sentence = verdict(result)
+    rows = []
+    if "values_stderr" in data:
+        for name in data.variable.values:
+            own = data.sel(variable=name)
+            outside = np.abs(own["values"] - own.exact_values) > 1.96 * own.values_stderr
+            rows.append(
+                {
+                    "name": str(name),
+                    "rmse": result[f"rmse_{name}"],
+                    "raw": float(np.sqrt(np.mean((own.raw_values - own.exact_values) ** 2))),
+                    "outside": float(outside.mean()),
+                }
+            )
+    return render_page(
+        "hodgkin_huxley/report.html.jinja",
+        title=title,
+        style=style,
+        sentence=sentence,
+        result=result,
+        record=record,
+        gates=rows,
+        circuit=circuit,
+        validation=validation,
+        picture=inline_svg(neuron_figure(data, "")),
+        conductance=inline_svg(_conductance_figure(data)),
+    )

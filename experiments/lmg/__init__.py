@@ -1,0 +1,1 @@
+"""The LMG quantum brain as an experiment."""

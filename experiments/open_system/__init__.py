@@ -1,0 +1,1 @@
+"""Collective neurons in a bath as an experiment."""

@@ -1,0 +1,142 @@
+"""Configuration of a collective bath's run: neurons, bath, stimulus, circuits."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+from pydantic import field_validator
+
+from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..errors import ConfigError, NotApplicable
+
+__all__ = ["OpenSystemConfig", "parse_pulses"]
+
+
+def parse_pulses(text: str) -> list[tuple[float, float, float]]:
+    """(start, stop, strength) of each pulse of ``start:stop:strength,…``; stop may be inf.
+
+    Raises ``ValueError`` for anything else.
+    """
+    wanted = ValueError("start:stop:strength, joined by commas, such as 1:1.5:0.8 or 0:inf:0.1")
+    found = []
+    for part in text.split(","):
+        try:
+            start, stop, strength = (float(number) for number in part.split(":"))
+        except ValueError:
+            raise wanted from None
+        if not (math.isfinite(start) and math.isfinite(strength) and start < stop):
+            raise wanted
+        found.append((start, stop, strength))
+    return found
+
+
+class OpenSystemConfig(BaseConfig):
+    """Collective neurons in a bath under stimulation (Sun and Zhang 2021).
+
+    Units: ω₀ = g = 1; times in 1/g.
+    """
+
+    neurons: int = model_field(2, ge=1, description="number N of neurons that share the bath")
+    cutoff: float = model_field(3.5, gt=0, description="cutoff ω_c of the bath's spectrum")
+    exponent: float = model_field(1.0, gt=0, description="exponent s of the spectrum (1: Ohmic)")
+    occupation: Literal["zero", "boltzmann", "bose"] = model_field(
+        "zero", description="of the bath's modes: zero temperature, e^{-βω} or 1/(e^{βω} - 1)"
+    )
+    beta: float | None = model_field(
+        None, gt=0, description="inverse temperature β of the occupation, in 1/g"
+    )
+    scaling: Literal["none", "1/N"] = model_field(
+        "1/N", description="1/N: with the 1/√N of the coupling (Eq. 4), which the paper loses"
+    )
+    pulses: str = model_field(
+        "0.5:inf:0.1",
+        description="stimulation η(t): start:stop:strength, joined by commas; they add",
+    )
+    start: Literal["down", "up", "tilted"] = model_field(
+        "up", description="state of all neurons at 0"
+    )
+    tilt: float = model_field(
+        2.0, ge=0, le=math.pi, description="start tilted: polar angle of each spin (0: up)"
+    )
+    azimuth: float = model_field(0.0, description="start tilted: its azimuth")
+    time: float = model_field(6.0, gt=0, description="duration in 1/g")
+    steps: int = analysis_field(24, ge=1, description="steps; spins are read steps+1 times")
+    substeps: int = circuit_field(1, ge=1, description="collisions a step")
+
+    feedback: Literal["none", "homeostasis"] = model_field(
+        "none", description="homeostasis: η of the next step set from the measured ⟨S_z⟩"
+    )
+    target: float = model_field(0.0, ge=-1, le=1, description="homeostasis: ⟨σ_z⟩ aimed at")
+    gain: float = model_field(0.5, gt=0, description="homeostasis: η for each unit of the error")
+    largest: float = model_field(0.5, gt=0, description="homeostasis: largest η")
+
+    order: Literal["alternating", "palindromic", "fixed"] = circuit_field(
+        "alternating",
+        description="in which the bath's ancilla meets the neurons (fixed does not converge)",
+    )
+    extrapolation: Literal["none", "richardson"] = circuit_field(
+        "none", description="richardson: each point also with half as many collisions"
+    )
+    fresh: bool = circuit_field(
+        False, description="a new ancilla for every collision, nothing is reset"
+    )
+    mitigation: Literal["none", "readout"] = circuit_field(
+        "none", description="readout: errors of reading, from two circuits sent along"
+    )
+
+    @field_validator("pulses")
+    @classmethod
+    def _readable_pulses(cls, value: str) -> str:
+        parse_pulses(value)
+        return value
+
+    @property
+    def collisions(self) -> int:
+        """Of a whole run, at the finest."""
+        return self.steps * self.substeps
+
+    def refuse_ignored(self) -> None:
+        """Refuse combinations without meaning, and settings that would do nothing."""
+        if self.occupation == "zero":
+            self._refuse("the bath is at zero temperature", "beta")
+        elif self.beta is None:
+            raise ConfigError(f"beta: wanted a number for occupation {self.occupation}, got none")
+        if self.start != "tilted":
+            self._refuse(f"the start is {self.start}", "tilt", "azimuth")
+        if self.feedback == "homeostasis":
+            self._refuse("homeostasis sets the stimulation", "pulses")
+        else:
+            self._refuse("there is no feedback", "target", "gain", "largest")
+        super().refuse_ignored()
+        if not self.runs_circuits:
+            return
+        if self.validation != "auto":
+            raise NotApplicable(
+                "validation: circuits with resets are held against density matrices; wanted auto, "
+                f"got {self.validation}"
+            )
+        if self.neurons > MOST_ON_CIRCUITS:
+            raise NotApplicable(
+                f"neurons: wanted at most {MOST_ON_CIRCUITS} on circuits, whose gate compares "
+                f"density matrices, got {self.neurons}; backend exact takes a thousand"
+            )
+        if self.feedback == "homeostasis" and self.substeps > 1:
+            raise NotApplicable(
+                "substeps: wanted 1 under homeostasis, which keeps every collision's rate from "
+                f"being negative, got {self.substeps}"
+            )
+        if self.extrapolation == "richardson" and (self.substeps % 2 or self.order == "fixed"):
+            raise NotApplicable(
+                "extrapolation: richardson halves the collisions of every step and wants an order "
+                f"that converges; got substeps = {self.substeps}, order = {self.order}"
+            )
+        if self.mitigation != "none" and not self.noisy:
+            raise NotApplicable(
+                f"mitigation: backend {self.backend} has no noise that readout could correct; "
+                "wanted none"
+            )
+
+
+# neurons and an ancilla that gates join, as one density matrix
+MOST_ON_CIRCUITS = 5

@@ -1,0 +1,1 @@
+"""Figures of a paper: data, pictures, claims and reference figures."""

@@ -1,0 +1,74 @@
+"""Claims of a paper with what was measured about them, and reference figures recomputed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from .figures import Key
+
+__all__ = ["HOLDS", "IN_PART", "NOT", "UNKNOWN", "Check", "Claim", "Row", "falls", "rises"]
+
+Verdict = Literal["holds", "holds in part", "does not hold", "cannot be compared"]
+Row = dict[str, float | int | str]
+
+HOLDS: Verdict = "holds"
+IN_PART: Verdict = "holds in part"
+NOT: Verdict = "does not hold"
+UNKNOWN: Verdict = "cannot be compared"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim.
+
+    ``claim`` is the paper's, shortened; ``definition`` says what is measured and by which rule
+    the verdict follows; ``numbers`` are the rows that were measured; ``finding`` is one sentence.
+    """
+
+    name: str
+    figures: tuple[Key, ...]
+    claim: str
+    definition: str
+    numbers: tuple[Row, ...]
+    verdict: Verdict
+    finding: str
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {**asdict(self), "figures": list(self.figures), "numbers": list(self.numbers)}
+
+
+@dataclass(frozen=True)
+class Check:
+    """A number found, the reference figure it should be, and what the paper says of it."""
+
+    figure: Key | None
+    quantity: str
+    found: float
+    reference: float
+    tolerance: float
+    paper: str | None
+    at_most: bool = False
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the number is within the tolerance of the reference figure (or below it)."""
+        above = self.found - self.reference
+        return (above if self.at_most else abs(above)) <= self.tolerance
+
+    def record(self) -> dict[str, Any]:
+        """As a JSON object."""
+        return {**asdict(self), "agrees": self.agrees}
+
+
+def rises(values: Sequence[float]) -> bool:
+    """Whether each value is larger than the one before."""
+    return all(a < b for a, b in itertools.pairwise(values))
+
+
+def falls(values: Sequence[float]) -> bool:
+    """Whether each value is smaller than the one before."""
+    return all(a > b for a, b in itertools.pairwise(values))

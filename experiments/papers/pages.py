@@ -1,0 +1,131 @@
+"""The pages of a paper's figures and the tables of claims and checks, in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from ..report.tables import cell
+from .claims import Check, Claim
+from .figures import BACKEND, Key, PaperFigure, Parameter, key_name
+
+__all__ = ["checks_page", "claims_page", "figure_page", "table"]
+
+
+def figure_page(figure: PaperFigure, checks: Sequence[Check], claims: Sequence[Claim]) -> str:
+    """One figure: a paragraph, its parameters, what the unstated ones do, its checks and claims."""
+    picture = figure.heading.partition(":")[0]
+    parts = [
+        f"# {figure.heading}",
+        f"![{picture}]({figure.file}.svg)",
+        figure.paragraph,
+        f"Data: `{figure.file}.nc`. Backend: {BACKEND}. Paper: {figure.paper}.",
+        "## Parameters",
+        table(
+            ("parameter", "value", "chosen by", "why"),
+            ((p.name, _value(p), p.source, p.why or "stated") for p in figure.parameters),
+        ),
+    ]
+    if figure.comparisons:
+        parts += [
+            "## Ours, as printed, the paper's",
+            table(
+                ("quantity", "ours", "printed formulas", "the paper"),
+                ((c.quantity, c.ours, c.printed, c.paper) for c in figure.comparisons),
+            ),
+        ]
+    if figure.variations:
+        parts += [
+            "## What the unstated parameters do",
+            table(
+                ("parameter", "ours", "other", "measured", "with ours", "with other"),
+                (
+                    (v.parameter, v.ours, v.other, v.quantity, v.with_ours, v.with_other)
+                    for v in figure.variations
+                ),
+            ),
+        ]
+    if figure.measures:
+        parts += ["## Measured", table(("quantity", "value"), figure.measures.items())]
+    if checks:
+        parts += ["## Reference figures", _checks(checks)]
+    if claims:
+        parts += ["## Claims", _verdicts(claims)]
+    return _joined(parts)
+
+
+def claims_page(paper: str, claims: Sequence[Claim]) -> str:
+    """The verdicts, then each claim with its definition and its numbers."""
+    parts = [
+        "# Claims of the paper, measured",
+        f"Paper: {paper}. Backend: {BACKEND}. Each verdict follows from the numbers by the rule "
+        "in the definition.",
+        _verdicts(claims),
+    ]
+    for claim in claims:
+        parts += [
+            f"## {claim.name}: {claim.verdict}",
+            f"The paper ({_figures(claim.figures)}): {claim.claim}.",
+            f"Measured: {claim.definition}",
+            f"Finding: {claim.finding}",
+        ]
+        # rows of one kind make one table
+        for names in dict.fromkeys(tuple(row) for row in claim.numbers):
+            rows = ([row[n] for n in names] for row in claim.numbers if tuple(row) == names)
+            parts.append(table(names, rows))
+    return _joined(parts)
+
+
+def checks_page(paper: str, checks: Sequence[Check], about: Sequence[str]) -> str:
+    """The reference figures beside what was found and what the paper says.
+
+    ``about``: what follows the paper's and the backend's names, and further paragraphs.
+    """
+    first, *others = about
+    lead = f"Paper: {paper}. Backend: {BACKEND}{first}"
+    return _joined(["# Reference figures, recomputed", lead, *others, _checks(checks)])
+
+
+def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """A Markdown table."""
+    lines = [" | ".join(names), " | ".join("---" for _ in names)]
+    # a bar inside a cell would end it
+    lines += [" | ".join(_cell(x) for x in row) for row in rows]
+    return "\n".join(f"| {line} |" for line in lines)
+
+
+def _figures(keys: Sequence[Key]) -> str:
+    numbers = [str(key) for key in keys if isinstance(key, int)]
+    plural = "s" * (len(numbers) > 1)
+    parts = [f"figure{plural} {', '.join(numbers)}"] if numbers else []
+    return "; ".join(parts + [key_name(key) for key in keys if isinstance(key, str)])
+
+
+def _checks(checks: Sequence[Check]) -> str:
+    return table(
+        ("figure", "quantity", "found", "reference", "the paper", "agrees"),
+        (
+            (c.figure, c.quantity, c.found, c.reference, c.paper, "yes" if c.agrees else "no")
+            for c in checks
+        ),
+    )
+
+
+def _verdicts(claims: Sequence[Claim]) -> str:
+    return table(
+        ("claim", "verdict", "finding"), ((c.name, f"**{c.verdict}**", c.finding) for c in claims)
+    )
+
+
+def _value(parameter: Parameter) -> str:
+    value = parameter.value
+    return ", ".join(map(_cell, value)) if isinstance(value, list) else _cell(value)
+
+
+def _cell(value: Any) -> str:
+    text = f"{value:.6g}" if isinstance(value, float) else cell(value)
+    return text.replace("|", "\\|")
+
+
+def _joined(parts: Sequence[str]) -> str:
+    return "\n\n".join(parts) + "\n"

@@ -1,0 +1,1 @@
+"""Entangled leaky integrate-and-fire neurons as an experiment."""

@@ -1,0 +1,244 @@
+"""What spikes and bits say: synchrony, CHSH value, signalling, the cost of a tick.
+
+A figure of a group of more than two neurons is the mean over its pairs of neurons. Its standard
+error is the mean of theirs: pairs of one group are not independent, and no mean has a larger one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qbrain.reference.qlif.bell import BellError, checked_table
+from qbrain.reference.qlif.bell_counts import (
+    ChshEstimate,
+    NoSignalling,
+    RateTest,
+    compare_rates,
+    estimate_chsh,
+    no_signalling,
+    setting_counts,
+)
+from qbrain.reference.qlif.spike_synchrony import (
+    Measure,
+    coincidence_factor,
+    count_correlation,
+    firing_rate,
+    first_spike_latency,
+    spike_distance,
+    spike_synchronisation,
+    synchrony,
+)
+
+from .config import QlifConfig
+from .groups import Rasters
+
+__all__ = [
+    "MEASURES",
+    "SHOWN",
+    "bell_counts",
+    "chsh_of",
+    "classical_operations",
+    "corrected_chsh",
+    "drive_test",
+    "matched_table",
+    "measure_spikes",
+    "signalling_of",
+]
+
+Array = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+# names in the JSON object, in the order of tables
+MEASURES = (
+    "rate_hz",
+    "synchrony",
+    "coincidence_factor",
+    "count_correlation",
+    "spike_synchronisation",
+    "spike_distance",
+    "first_spike_latency_ms",
+)
+
+# columns of the controls on the terminal
+SHOWN = (
+    "kind", "rate_hz", "synchrony", "synchrony_stderr", "coincidence_factor",
+    "spike_synchronisation", "spike_distance", "count_correlation", "first_spike_latency_ms",
+    "chsh", "chsh_stderr", "operations_per_tick",
+)  # fmt: skip
+
+# a tick of one neuron: V·decay, + drive, scale·normal, + noise; held? threshold? reset twice
+LIF_OPERATIONS = 8
+# beside those: setting by level; J·bit and its sum; two cuts of the table that make the bit
+MORE_OPERATIONS = {
+    "entangled": 5, "shared bit": 5, "private bit": 4, "coupled": 2, "plain": 0,
+}  # fmt: skip
+
+
+def classical_operations(kind: str, config: QlifConfig, *, tabulated: bool) -> int:
+    """Additions, multiplications and comparisons of all neurons in a tick; random numbers aside.
+
+    ``tabulated``: whether the bits are made here too rather than by circuits.
+    """
+    more = MORE_OPERATIONS[kind]
+    if kind in ("entangled", "shared bit", "private bit"):
+        # a fixed setting compares nothing, one linear in V takes a product and two sums
+        more += {"fixed": -1, "level": 0, "linear": 2}[config.settings]
+        if not tabulated:
+            more -= 2 if kind != "private bit" else 1
+    return config.pairs * config.group * (LIF_OPERATIONS + more)
+
+
+def measure_spikes(spikes: NDArray[np.uint8], config: QlifConfig) -> dict[str, Measure]:
+    """The figures of ``MEASURES`` of a raster (tick, group, neuron); nan where none is defined."""
+    tick = config.tick
+    near = round(config.coincidence / tick)
+    long = max(1, round(config.count_window / tick))
+    figures: dict[str, Callable[[NDArray[np.uint8]], Measure]] = {
+        "rate_hz": lambda x: _scaled(firing_rate(x), 1000 / tick),
+        "synchrony": lambda x: synchrony(x, near),
+        "coincidence_factor": lambda x: coincidence_factor(x, near),
+        "count_correlation": lambda x: count_correlation(x, long),
+        "spike_synchronisation": spike_synchronisation,
+        "spike_distance": spike_distance,
+        "first_spike_latency_ms": lambda x: _scaled(first_spike_latency(x), tick),
+    }
+    if 2 * long > len(spikes):
+        # not two windows in the whole run
+        figures["count_correlation"] = lambda x: Measure(math.nan, math.nan)
+    couples = itertools.combinations(range(spikes.shape[2]), 2)
+    each = [np.ascontiguousarray(spikes[..., list(couple)]) for couple in couples]
+    found = {}
+    for name in MEASURES:
+        parts = [figures[name](x) for x in each]
+        found[name] = Measure(
+            float(np.mean([np.mean(p.value) for p in parts])),
+            float(np.mean([np.mean(p.stderr) for p in parts])),
+        )
+    return found
+
+
+def bell_counts(rasters: Rasters, config: QlifConfig) -> Counts | None:
+    """Bits of the first two neurons at their settings, (X, Y, 2, 2); None without such settings.
+
+    In a larger group the others leave them in cosφ|00⟩ ± sinφ|11⟩, the sign being the parity of
+    their bits at settings π/2. With the lower sign E(a, b) is E(a, −b) of the upper one, so the
+    second's settings ±χ are counted for each other: an inequality for two, lifted to a group.
+    S. Pironio, J. Math. Phys. 46, 062112 (2005).
+    """
+    if rasters.settings is None or rasters.outcomes is None or not config.has_chsh:
+        return None
+    settings = rasters.settings[..., :2]
+    if config.group > 2:
+        flipped = rasters.outcomes[..., 2:].sum(axis=2) % 2
+        settings = np.stack([settings[..., 0], settings[..., 1] ^ flipped], axis=-1)
+        settings = settings.astype(np.uint8)
+    return setting_counts(settings, rasters.outcomes[..., :2])
+
+
+def chsh_of(counts: Counts | None) -> ChshEstimate | None:
+    """The CHSH value; None where a pair of settings never came."""
+    if counts is None or (counts.sum(axis=(2, 3)) == 0).any():
+        return None
+    return estimate_chsh(counts)
+
+
+def signalling_of(rasters: Rasters, config: QlifConfig) -> NoSignalling | None:
+    """Bits of the first two neurons against each other's settings; None without a choice."""
+    if rasters.settings is None or rasters.outcomes is None or config.settings != "level":
+        return None
+    counts = setting_counts(rasters.settings[..., :2], rasters.outcomes[..., :2])
+    if (counts.sum(axis=(2, 3)) == 0).any():
+        return None
+    return no_signalling(counts)
+
+
+def drive_test(before: Rasters, after: Rasters, *, neuron: int) -> RateTest | None:
+    """A neuron's spikes in two sessions between which the other's drive was raised.
+
+    None where all pairs of a session have fired alike, so that no scatter is to be seen.
+    """
+    own = [session.spikes[..., neuron] for session in (before, after)]
+    if any(np.ptp(spikes.sum(axis=0)) == 0 for spikes in own):
+        return None
+    return compare_rates(*own)
+
+
+def matched_table(rasters: Rasters, config: QlifConfig) -> Array | None:
+    """P of a pair's bits with the marginals and correlators that were counted; None without any.
+
+    A side's marginal is the mean over the other's settings, weighted by trials, so that the table
+    does not signal: what shared randomness is asked to come near to.
+    """
+    if rasters.settings is None or rasters.outcomes is None or config.group > 2:
+        return None
+    sizes = (config.settings_each,) * 2
+    n = setting_counts(rasters.settings, rasters.outcomes, sizes)
+    trials = n.sum(axis=(2, 3))
+    if (trials == 0).any():
+        return None
+    sign = np.array([1.0, -1.0])
+    both = np.einsum("xyij,i,j->xy", n, sign, sign) / trials
+    first = np.einsum("xyij,i->x", n, sign) / trials.sum(axis=1)
+    second = np.einsum("xyij,j->y", n, sign) / trials.sum(axis=0)
+    table = (
+        1
+        + sign[:, None] * first[:, None, None, None]
+        + sign * second[:, None, None]
+        + sign[:, None] * sign * both[..., None, None]
+    ) / 4
+    try:
+        return checked_table(table)
+    except BellError:
+        # a probability near 0 can come out below it
+        return None
+
+
+def corrected_chsh(
+    counts: Counts, wrong: Mapping[tuple[int, int], tuple[Array, Array]]
+) -> tuple[float, float]:
+    """S with errors of reading inverted, and its standard error.
+
+    A bit that reads 1 for 0 with probability p and 0 for 1 with q gives a sign of mean
+    (1−p−q)⟨s⟩ + (q−p); s is replaced by (s + p − q)/(1−p−q), whose mean is ⟨s⟩.
+
+    Args:
+        counts: (2, 2, 2, 2).
+        wrong: of each pair of settings, (p, q) of both bits (2, 2) and their standard errors.
+    """
+    value, variance = 0.0, 0.0
+    # errors of reading are the same ones at all settings: what they do adds up before squaring
+    moved = np.zeros((2, 2))
+    for (x, y), (errors, stderr) in wrong.items():
+        sign = -1 if x == y == 1 else 1
+        mean, own = _corrected(counts[x, y], errors)
+        value += sign * mean
+        variance += own
+        for place in np.ndindex(2, 2):
+            other = errors.copy()
+            other[place] += stderr[place]
+            moved[place] += sign * (_corrected(counts[x, y], other)[0] - mean)
+    return value, math.sqrt(variance + float((moved**2).sum()))
+
+
+def _corrected(n: Counts, errors: Array) -> tuple[float, float]:
+    """Corrected correlator of one pair of settings and its variance by shots."""
+    signs = [(np.array([1.0, -1.0]) + p - q) / (1 - p - q) for p, q in errors]
+    weights = np.outer(*signs)
+    share = n / n.sum()
+    mean = float((share * weights).sum())
+    return mean, float((share * (weights - mean) ** 2).sum() / n.sum())
+
+
+def _scaled(measure: Measure, factor: float) -> Measure:
+    return Measure(np.asarray(measure.value) * factor, np.asarray(measure.stderr) * factor)
+
+
+def plain(value: Any) -> float | None:
+    """For JSON, which has no nan."""
+    return None if value is None or not math.isfinite(value) else float(value)

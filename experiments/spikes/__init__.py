@@ -1,0 +1,1 @@
+"""Spike recordings: files, windows, splits, synthetic data."""

@@ -1,0 +1,332 @@
+"""Spikes of many neurons over many trials: a user's recording, an LMG run, or made-up ones.
+
+What is read becomes a binary raster (trials, bins, neurons): 1 where a neuron fired at least once
+in a bin. Windows are cut inside trials, and whole trials are held out, so that no window of the
+validation or test trials shares its stimulus repeat, or its slow drifts, with a training window.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from qbrain.reference.spiqgan.spike_controls import dichotomised_gaussian, sample_process
+from qbrain.reference.spiqgan.spike_statistics import SpikeError
+
+from ..errors import ConfigError
+from .files import holds_neo_block, read_raster, read_times
+
+__all__ = [
+    "SpikeData",
+    "Split",
+    "Windows",
+    "choose_cells",
+    "cut_windows",
+    "load_spikes",
+    "split_trials",
+    "synthetic_spikes",
+]
+
+Raster = NDArray[np.uint8]
+RASTERS = (".npy", ".npz", ".mat")
+
+
+@dataclass(frozen=True)
+class SpikeData:
+    """A binary raster and where it came from.
+
+    Attributes:
+        raster: (trials, bins, neurons), 0 or 1.
+        bin_s: width of a bin in seconds.
+        cells: the name of each neuron: its column in the file, its number in a CSV file, its id
+            in an NWB file, its place in Neo's segments.
+        source: the file's name, or words for what no file holds.
+    """
+
+    raster: Raster
+    bin_s: float
+    cells: tuple[int, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows (window, bin, neuron) and the trial that each was cut from."""
+
+    spikes: Raster
+    trials: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Windows for training, for stopping it, and for the results; no trial is in two of them."""
+
+    training: Windows
+    validation: Windows
+    test: Windows
+
+
+def load_spikes(
+    path: str | Path,
+    *,
+    bin_s: float | None = None,
+    cells: Sequence[int] | None = None,
+    neurons: int | None = None,
+    trials: int | None = None,
+    variable: str | None = None,
+) -> SpikeData:
+    """A recording from a file, or the shots of a finished LMG run from its folder.
+
+    - `.npy`, `.npz`, `.mat`: zeros and ones, (trials, time, neurons) or (time, neurons). An `.npz`
+      or `.mat` may say its own `bin_s`. An `.npz` may hold bits packed by ``numpy.packbits`` as
+      `packed`, with their `shape`, and `repeats` where (time, neurons) is so many equal trials.
+    - `.csv`: spike times, with a header naming `neuron`, `time` (seconds from the start of the
+      trial) and, for more than one trial, `trial`. Trials end with the bin of the last spike of
+      all.
+    - `.nwb`, and whatever else Neo reads: see :func:`qbrain.experiments.spikes.neo.read_nwb` and
+      :func:`qbrain.experiments.spikes.neo.read_neo`.
+    - a folder: see :func:`qbrain.experiments.spikes.from_lmg.run_spikes`.
+
+    Args:
+        path: the file, or the folder.
+        bin_s: width of a bin in seconds: the one to sort spike times into, or the raster's own.
+            For a raster that says its own, a whole multiple of it merges bins (1 where any is 1).
+            For a run, the seconds that one of its steps stands for.
+        cells: which neurons, by name as :class:`SpikeData` has them, in this order.
+        neurons: instead, so many of the highest rates, the highest first.
+        trials: cut (time, neurons), or spike times without trials in an NWB or Neo file, into so
+            many equal trials. For CSV, the trials are numbered from 0 to trials−1, and one
+            without any spike is a silent trial.
+        variable: the array to take from an `.npz` or `.mat` that holds more than one.
+
+    Raises:
+        ConfigError: a file that is no recording, or arguments that do not fit it; one line.
+        RunDirectoryError: a folder without a finished LMG run.
+    """
+    file = Path(path)
+    kind = file.suffix.lower()
+    if bin_s is not None and not (math.isfinite(bin_s) and bin_s > 0):
+        raise ConfigError(f"bin_s: wanted a width in seconds > 0, got {bin_s}")
+    if trials is not None and trials < 1:
+        raise ConfigError(f"trials: wanted a whole number >= 1, got {trials}")
+    if file.is_dir():
+        return _of_run(file, bin_s, cells, neurons, trials, variable)
+    if not file.is_file():
+        raise ConfigError(f"data: wanted a file that exists, got {path}")
+    if kind not in (".npz", ".mat") and variable is not None:
+        raise ConfigError(f"variable: wanted none for {kind}, got {variable!r}")
+    try:
+        if kind == ".csv":
+            raster, width, names = read_times(file, bin_s, trials)
+        elif kind in RASTERS and (variable is not None or not holds_neo_block(file)):
+            raster, width = read_raster(file, kind, variable, bin_s, trials)
+            names = tuple(range(raster.shape[2]))
+        else:
+            # for readers that are not always installed
+            from .neo import read_neo, read_nwb
+
+            read = read_nwb if kind == ".nwb" else read_neo
+            raster, width, names = read(file, bin_s, trials)
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
+        if isinstance(error, ConfigError):
+            raise
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"data: wanted a readable {kind}, got {file.name} ({reason})") from None
+    return choose_cells(SpikeData(raster, width, names, file.name), cells, neurons)
+
+
+def _of_run(
+    folder: Path,
+    bin_s: float | None,
+    cells: Sequence[int] | None,
+    neurons: int | None,
+    trials: int | None,
+    variable: str | None,
+) -> SpikeData:
+    from .from_lmg import run_spikes
+
+    if variable is not None:
+        raise ConfigError(f"variable: wanted none for a run, got {variable!r}")
+    data = run_spikes(folder, bin_s=bin_s)
+    if trials is not None and trials != len(data.raster):
+        raise ConfigError(f"trials: wanted {len(data.raster)}, the run's own, got {trials}")
+    return choose_cells(data, cells, neurons)
+
+
+def synthetic_spikes(
+    *,
+    neurons: int = 8,
+    trials: int = 120,
+    bins: int = 200,
+    bin_s: float = 0.02,
+    rates: ArrayLike | None = None,
+    covariance: ArrayLike | None = None,
+    memory: float = 0.6,
+    seed: int = 0,
+) -> SpikeData:
+    """A dichotomised Gaussian whose latent state lasts: see :func:`sample_process`.
+
+    Args:
+        neurons: number of neurons N.
+        trials: number of trials.
+        bins: bins a trial.
+        bin_s: width of a bin in seconds.
+        rates: (N,), spikes a bin; from 0.16 down to 0.04, evenly, if not given.
+        covariance: (N, N), of the spikes in a bin; C_ij = 0.15 √(p_i(1−p_i) p_j(1−p_j)) if not
+            given, for neurons beside each other, half of it a step farther, and so on.
+        memory: latent correlation φ from one bin to the next, in [0, 1).
+        seed: of the spikes.
+
+    Raises:
+        ConfigError: numbers that make no sense, or rates and covariances that no binary
+            variables have.
+    """
+    for name, value in (("neurons", neurons), ("trials", trials), ("bins", bins)):
+        if value < 1:
+            raise ConfigError(f"{name}: wanted a whole number >= 1, got {value}")
+    if not (math.isfinite(bin_s) and bin_s > 0):
+        raise ConfigError(f"bin_s: wanted a width in seconds > 0, got {bin_s}")
+    p = np.linspace(0.16, 0.04, neurons) if rates is None else np.asarray(rates, np.float64)
+    if p.shape != (neurons,):
+        raise ConfigError(f"rates: wanted {neurons} numbers, got shape {p.shape}")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ConfigError(f"rates: wanted numbers in [0, 1], got {p.tolist()}")
+    if covariance is None:
+        place = np.arange(neurons)
+        spread = np.sqrt(p * (1 - p))
+        fall = 0.3 * 0.5 ** np.abs(place[:, None] - place)
+        covariance = fall * np.outer(spread, spread)
+    try:
+        population = dichotomised_gaussian(p, covariance)
+        raster = sample_process(population, trials, bins, memory, seed)
+    except SpikeError as error:
+        raise ConfigError(str(error).replace("spikes:", "covariance:", 1)) from None
+    source = f"dichotomised Gaussian, memory {memory:g}, seed {seed}"
+    return SpikeData(raster, bin_s, tuple(range(neurons)), source)
+
+
+def choose_cells(
+    data: SpikeData, cells: Sequence[int] | None = None, neurons: int | None = None
+) -> SpikeData:
+    """The named cells in their order, or the `neurons` of highest rates; all without either.
+
+    Raises:
+        ConfigError: both given, a cell that is not there, is named twice or never spikes, or
+            fewer spiking cells than wanted.
+    """
+    if cells is not None and neurons is not None:
+        raise ConfigError("cells: wanted cells or neurons, got both")
+    counts = data.raster.sum(axis=(0, 1), dtype=np.int64)
+    if cells is not None:
+        if not cells or len(set(cells)) < len(cells):
+            raise ConfigError(f"cells: wanted different cells, got {list(cells)}")
+        for cell in cells:
+            if cell not in data.cells:
+                raise ConfigError(f"cells: wanted cells of {data.source}, got {cell}")
+        columns = [data.cells.index(cell) for cell in cells]
+    elif neurons is not None:
+        spiking = int((counts > 0).sum())
+        if not 1 <= neurons <= spiking:
+            raise ConfigError(
+                f"neurons: wanted 1 to {spiking}, the cells of {data.source} that spike, "
+                f"got {neurons}"
+            )
+        columns = np.argsort(-counts, kind="stable")[:neurons].tolist()
+    else:
+        columns = list(range(len(counts)))
+    for column in columns:
+        if counts[column] == 0:
+            raise ConfigError(f"cells: wanted cells that spike, got {data.cells[column]}, silent")
+    chosen = np.ascontiguousarray(data.raster[:, :, columns])
+    return SpikeData(chosen, data.bin_s, tuple(data.cells[c] for c in columns), data.source)
+
+
+def cut_windows(
+    raster: ArrayLike, window: int, trials: ArrayLike, stride: int | None = None
+) -> Windows:
+    """Windows of these trials; none crosses from one trial into the next.
+
+    Args:
+        raster: (trials, bins, neurons).
+        window: bins a window.
+        trials: indices of the trials to cut.
+        stride: bins from one window's start to the next; `window` (no overlap) if not given. What
+            is left at a trial's end is not used.
+
+    Raises:
+        ConfigError: a window longer than a trial, or a window or stride below 1.
+    """
+    x = np.asarray(raster, dtype=np.uint8)
+    if not 1 <= window <= x.shape[1]:
+        raise ConfigError(f"window: wanted 1 to {x.shape[1]} bins, a trial's, got {window}")
+    step = window if stride is None else stride
+    if step < 1:
+        raise ConfigError(f"stride: wanted a whole number >= 1, got {stride}")
+    chosen = np.asarray(trials, dtype=np.int64)
+    starts = np.arange(0, x.shape[1] - window + 1, step)
+    found = x[chosen][:, starts[:, None] + np.arange(window)]
+    return Windows(found.reshape(-1, window, x.shape[2]), np.repeat(chosen, len(starts)))
+
+
+def split_trials(
+    data: SpikeData,
+    window: int,
+    *,
+    seed: int,
+    validation: float = 0.15,
+    test: float = 0.2,
+    stride: int | None = None,
+) -> Split:
+    """Trials dealt out by seed, then cut into windows.
+
+    Args:
+        data: the recording.
+        window: bins a window.
+        seed: of the dealing.
+        validation: share of the trials for stopping the training; at least one trial.
+        test: share of the trials for the results; at least one trial.
+        stride: bins between the starts of training windows, as of :func:`cut_windows`.
+            Validation and test windows never overlap.
+
+    Raises:
+        ConfigError: fewer than three trials, shares that leave none for training, a window longer
+            than a trial, or a neuron without a spike in one of the parts.
+    """
+    count = len(data.raster)
+    for name, share in (("validation", validation), ("test", test)):
+        if not 0 < share < 1:
+            raise ConfigError(f"{name}: wanted a share between 0 and 1, got {share}")
+    if count < 3:
+        raise ConfigError(
+            f"trials: wanted 3 or more, to hold out validation and test trials, got {count}"
+        )
+    tested, validated = (max(1, round(share * count)) for share in (test, validation))
+    if tested + validated >= count:
+        raise ConfigError(
+            f"test: wanted shares that leave trials for training, got {test:g} and validation "
+            f"{validation:g} of {count} trials"
+        )
+    order = np.random.default_rng(seed).permutation(count)
+    dealt = {
+        "test": np.sort(order[:tested]),
+        "validation": np.sort(order[tested : tested + validated]),
+        "training": np.sort(order[tested + validated :]),
+    }
+    parts = {
+        name: cut_windows(data.raster, window, part, stride if name == "training" else None)
+        for name, part in dealt.items()
+    }
+    for name, part in parts.items():
+        silent = np.flatnonzero(part.spikes.sum(axis=(0, 1), dtype=np.int64) == 0)
+        if len(silent):
+            raise ConfigError(
+                f"cells: wanted cells that spike in the {name} trials, "
+                f"got {data.cells[silent[0]]}, silent in all {len(dealt[name])}"
+            )
+    return Split(parts["training"], parts["validation"], parts["test"])

@@ -1,0 +1,1 @@
+"""The quantum generator of spikes as an experiment."""

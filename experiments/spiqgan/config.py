@@ -1,0 +1,220 @@
+"""Configuration of a spike generator's run: data, circuit, training, controls, backend."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import field_validator
+
+from qbrain.circuits.arguments import CircuitError
+
+from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..errors import ConfigError, NotApplicable
+
+if TYPE_CHECKING:  # PennyLane and JAX are an extra, and take seconds to import
+    from qbrain.circuits.spiqgan import SpikeGenerator
+    from qbrain.classical_feedback.spike_training import TrainingPlan
+    from qbrain.reference.spiqgan.generator import SpiQGAN
+
+__all__ = ["CONTROLS", "FREE_CONTROLS", "TRAINED_CONTROLS", "SpiQGANConfig"]
+
+FREE_CONTROLS = ("independent", "dichotomised-gaussian")
+TRAINED_CONTROLS = ("classical", "spike-gan", "no-entangling")
+CONTROLS = FREE_CONTROLS + TRAINED_CONTROLS
+
+_TRAINING = (
+    "steps", "batch", "generator_batch", "generator_rate", "critic_rate", "rate_weight",
+    "covariance_weight", "count_weight", "patience",
+)  # fmt: skip
+
+
+class SpiQGANConfig(BaseConfig):
+    """A quantum generator of spikes against a classical critic (arXiv:2409.09125)."""
+
+    backend: str = circuit_field(
+        "exact",
+        description="exact (no circuit: dense vectors), statevector, aer, fake_<device> (noise of "
+        "a device snapshot) or ibm_<device> (the device itself)",
+    )
+    shots: int = circuit_field(400, ge=1, description="measurements of each circuit")
+
+    data: str = model_field(
+        "synthetic",
+        description="a recording (.npy, .npz, .mat, .csv, .nwb or what Neo reads), a folder of an "
+        "lmg run, synthetic (a dichotomised Gaussian) or lmg (words of a quantum brain)",
+    )
+    variable: str | None = model_field(None, description="which array of an .npz or .mat file")
+    trials: int | None = model_field(
+        None, ge=1, description="cut a recording without trials into so many of equal length"
+    )
+    bin_s: float | None = model_field(None, gt=0, description="width of a bin in seconds")
+    neurons: int = model_field(
+        4, ge=1, le=12, description="so many neurons, those of highest rates"
+    )
+    cells: str | None = model_field(
+        None, description="these neurons instead, by column, such as 3,17,20"
+    )
+    bins: int = model_field(8, ge=1, description="bins of a window")
+    held_out: float = model_field(
+        0.2, gt=0, lt=1, description="share of the trials for the results"
+    )
+    held_back: float = model_field(
+        0.15, gt=0, lt=1, description="share of the trials for stopping the training"
+    )
+    split_seed: int = model_field(0, ge=0, description="seed of which trials are held out")
+
+    layers: int = model_field(5, ge=1, description="how often the noise is uploaded")
+    weights_per: Literal["bin", "shared", "recurrent"] = model_field(
+        "bin", description="a circuit a bin, one for all, or one whose memory qubits go on"
+    )
+    memory: int | None = model_field(
+        None, ge=1, description="recurrent: memory qubits kept from bin to bin (default: 1)"
+    )
+    readout: Literal["sigmoid", "words"] = model_field(
+        "sigmoid", description="spikes by σ(a⟨Z⟩+b), or as the bits of one shot"
+    )
+    entangling: bool = model_field(True, description="end each layer in a ring of CNOTs")
+
+    weights: str | None = analysis_field(
+        None, description="weights of an earlier run; nothing is trained"
+    )
+    steps: int = analysis_field(4000, ge=1, description="training steps of the generator")
+    batch: int = analysis_field(64, ge=1, description="windows a step of the critic")
+    generator_batch: int = analysis_field(
+        256, ge=4, description="windows a step of the generator (even)"
+    )
+    generator_rate: float = analysis_field(1e-2, gt=0, description="learning rate of the generator")
+    critic_rate: float = analysis_field(1e-3, gt=0, description="learning rate of the critic")
+    rate_weight: float = analysis_field(
+        300.0, ge=0, description="weight of the rates in the moment loss"
+    )
+    covariance_weight: float = analysis_field(
+        300.0, ge=0, description="weight of the covariances in the moment loss"
+    )
+    count_weight: float = analysis_field(
+        30.0, ge=0, description="weight of the spike counts in the moment loss"
+    )
+    patience: int = analysis_field(
+        0, ge=0, description="checks without a lesser error after which to stop (0: never)"
+    )
+    controls: str = analysis_field(
+        "independent,dichotomised-gaussian",
+        description="what to compare with: all, none, or names joined by commas: "
+        + ", ".join(CONTROLS),
+    )
+    samples: int = analysis_field(
+        50_000, ge=100, description="windows drawn to measure a generator by"
+    )
+
+    noise_points: int = circuit_field(
+        64, ge=1, description="windows' worth of noise that circuits are run for"
+    )
+    mitigation: Literal["none", "readout"] = circuit_field(
+        "readout",
+        description="readout: invert the assignment errors, measured by circuits sent along; raw "
+        "figures are kept beside",
+    )
+
+    @field_validator("cells")
+    @classmethod
+    def _readable_cells(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                [int(part) for part in value.split(",")]
+            except ValueError:
+                raise ValueError("whole numbers joined by commas, such as 3,17,20") from None
+        return value
+
+    @field_validator("controls")
+    @classmethod
+    def _known_controls(cls, value: str) -> str:
+        unknown = set(value.split(",")) - {*CONTROLS, "all", "none"}
+        if unknown or (len(value.split(",")) > 1 and {"all", "none"} & set(value.split(","))):
+            raise ValueError(f"all, none, or names joined by commas of {', '.join(CONTROLS)}")
+        return value
+
+    @property
+    def cell_list(self) -> list[int] | None:
+        """The columns asked for, if any."""
+        return None if self.cells is None else [int(part) for part in self.cells.split(",")]
+
+    @property
+    def neuron_count(self) -> int:
+        """N: as many as cells are named, else `neurons`."""
+        return self.neurons if self.cell_list is None else len(self.cell_list)
+
+    @property
+    def control_names(self) -> tuple[str, ...]:
+        """Controls asked for, in the house's order."""
+        if self.controls in ("all", "none"):
+            return CONTROLS if self.controls == "all" else ()
+        return tuple(name for name in CONTROLS if name in self.controls.split(","))
+
+    @property
+    def memory_qubits(self) -> int:
+        """M: 0 unless recurrent."""
+        return (self.memory or 1) if self.weights_per == "recurrent" else 0
+
+    @property
+    def generator(self) -> SpikeGenerator:
+        """The generator, for its circuits."""
+        from qbrain.circuits.spiqgan import SpikeGenerator
+
+        return SpikeGenerator(**self._form())
+
+    @property
+    def model(self) -> SpiQGAN:
+        """The same generator, for its exact answer."""
+        from qbrain.reference.spiqgan.generator import SpiQGAN
+
+        return SpiQGAN(**self._form())
+
+    def _form(self) -> dict[str, Any]:
+        return {
+            "neurons": self.neuron_count,
+            "bins": self.bins,
+            "layers": self.layers,
+            "weights_per": self.weights_per,
+            "memory": self.memory_qubits,
+            "readout": self.readout,
+            "entangling": self.entangling,
+        }
+
+    def plan(self, seed: int) -> TrainingPlan:
+        """How to train. Raises ``ConfigError``."""
+        from qbrain.classical_feedback.spike_training import TrainingError, TrainingPlan
+
+        try:
+            return TrainingPlan(seed=seed, **{name: getattr(self, name) for name in _TRAINING})
+        except TrainingError as error:
+            raise ConfigError(str(error)) from None
+
+    def refuse_ignored(self) -> None:
+        """Refuse combinations without meaning, and settings that would do nothing."""
+        try:
+            self.generator  # noqa: B018
+            self.plan(0)
+        except ModuleNotFoundError as error:
+            raise NotApplicable(
+                f"spiqgan: wanted the extra qbrain[spiqgan], got none ({error.name} is missing)"
+            ) from None
+        except CircuitError as error:
+            raise ConfigError(str(error)) from None
+        if self.cells is not None:
+            self._refuse("cells are named", "neurons")
+        if self.weights_per != "recurrent":
+            self._refuse("only weights-per recurrent has memory", "memory")
+        if self.weights is not None:
+            self._refuse("weights are loaded and nothing is trained", *_TRAINING)
+            if not Path(self.weights).is_file():
+                raise ConfigError(f"weights: wanted a file that exists, got {self.weights}")
+        if self.data in ("synthetic", "lmg"):
+            self._refuse(f"data {self.data} is made here", "variable")
+        histories = self.weights_per == "recurrent" and self.readout == "words"
+        if histories and self.mitigation == "readout" and self.given("mitigation"):
+            raise NotApplicable(
+                "mitigation: readout corrects probabilities, and words of a recurrent generator "
+                "are single histories; wanted none"
+            )
+        super().refuse_ignored()

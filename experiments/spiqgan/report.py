@@ -1,0 +1,163 @@
+"""report.html of a spike generator's run: who is nearest to held-out spikes, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import xarray as xr
+
+from ..report.page import render_page, validation_table
+from .figure import PANELS, panel_svg
+from .measures import ERRORS
+from .verdict import BETTER, TITLES, UNKNOWN, WORSE, verdict
+
+__all__ = ["copying", "provenance", "render_report"]
+
+# of the circuits, in this order, where the run has them
+_CIRCUITS = {
+    "qubits": "qubits",
+    "circuits": "circuits",
+    "validated": "validated before dispatch",
+    "shots": "shots a circuit",
+    "noise_points": "values of the noise",
+    "two_qubit_gates": "two-qubit gates, at most",
+    "depth": "depth, at most",
+    "expected_fidelity": "expected fidelity",
+    "rmse_expectation": "RMSE of ⟨Z⟩ against exact",
+    "rmse_expectation_raw": "the same, as read",
+    "shot_error_expectation": "what shots alone give",
+    "qpu_seconds": "seconds on the device",
+}
+
+
+def render_report(
+    *,
+    title: str,
+    result: Mapping[str, Any],
+    data: xr.Dataset,
+    record: Mapping[str, Any],
+    validation: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page as text, with its pictures inside.
+
+    Args:
+        title: of the page.
+        result: the JSON object.
+        data: the dataset.
+        record: of the run, as run.toml has it.
+        validation: records of the gate, one a circuit.
+    """
+    style, sentence = verdict(result)
+    shown = [name for name in ERRORS if f"floor_{name}" in result]
+    shown = [name for name in shown if result[f"floor_{name}"] is not None]
+    return render_page(
+        "spiqgan/report.html.jinja",
+        title=title,
+        style=style,
+        sentence=sentence,
+        result=result,
+        record=record,
+        provenance=provenance(result["backend"]),
+        statistics=shown,
+        titles=TITLES,
+        sources=[_source_row(row, result, shown) for row in result["sources"]],
+        floor=[_interval(data, "training", name) for name in shown],
+        rivals=_rivals(result, shown),
+        copying=copying(result),
+        circuits=[(text, result[k]) for k, text in _CIRCUITS.items() if result.get(k) is not None],
+        pictures={name: panel_svg(data, name) for name in PANELS},
+        validation=validation_table(validation),
+    )
+
+
+def provenance(backend: str) -> str:
+    """What was simulated and what was not."""
+    trained = "The generator was trained on a classical computer, by exact simulation. "
+    small = "So small a circuit is simulated in no time: nothing here is beyond such a computer."
+    if backend == "exact":
+        return f"{trained}Its windows are simulated too; no circuit was sent anywhere. {small}"
+    if backend in ("aer", "statevector"):
+        return (
+            f"{trained}Its circuits then ran on {backend}, an ideal simulation with shots; no "
+            f"quantum device was used. {small}"
+        )
+    if backend.startswith("ibm_"):
+        return f"{trained}Its circuits were then measured on the device {backend}. {small}"
+    return (
+        f"{trained}Its circuits then ran in a simulation with the noise of the device snapshot "
+        f"{backend}; no quantum device was used. {small}"
+    )
+
+
+def copying(result: Mapping[str, Any]) -> str:
+    """Whether the generator repeats training windows more than held-out data does, in words."""
+    row = next(r for r in result["sources"] if r["name"] == _main(result))
+    share, theirs = row["copies"], result["copies_data"]
+    text = (
+        f"Of the generator's windows {100 * share:.1f} % ({100 * row['copies_low']:.1f} to "
+        f"{100 * row['copies_high']:.1f}) are among the training windows too, of the held-out "
+        f"windows {100 * theirs:.1f} %; the mean distance to the nearest training window is "
+        f"{row['nearest']:.3f} and {result['nearest_data']:.3f} entries. "
+    )
+    if row["copies_low"] > theirs:
+        return text + "It repeats training windows more often than new data does."
+    return text + "It does not repeat training windows more often than new data does."
+
+
+def _main(result: Mapping[str, Any]) -> str:
+    wanted = "generator" if result["backend"] == "exact" else result["backend"]
+    return str(wanted)
+
+
+def _source_row(
+    row: Mapping[str, Any], result: Mapping[str, Any], shown: Sequence[str]
+) -> dict[str, Any]:
+    best = {win["statistic"]: win["best"] for win in result["wins"]}
+    cells = [
+        {
+            "value": _number(row[name]),
+            "ends": f"{_number(row[f'{name}_low'])} to {_number(row[f'{name}_high'])}",
+            "best": best.get(name) == row["name"],
+        }
+        for name in shown
+    ]
+    return {**row, "cells": cells, "main": row["name"] == _main(result)}
+
+
+def _interval(data: xr.Dataset, source: str, name: str) -> dict[str, Any]:
+    held = data.sel(source=source, statistic=name)
+    ends = f"{_number(float(held.errors_low))} to {_number(float(held.errors_high))}"
+    return {"value": _number(float(held.errors)), "ends": ends}
+
+
+def _rivals(result: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, Any]]:
+    """One row a rival: its error less the generator's, and what that means."""
+    words = {BETTER: "better than the generator", WORSE: "worse", UNKNOWN: "not told apart"}
+    labels = {row["name"]: row["label"] for row in result["sources"]}
+    labels["training"] = "training trials (noise floor)"
+    rows = []
+    for name in dict.fromkeys(row["source"] for row in result["against"]):
+        cells = []
+        for figure in shown:
+            found = next(
+                row
+                for row in result["against"]
+                if row["source"] == name and row["statistic"] == figure
+            )
+            cells.append(
+                {
+                    "style": found["verdict"].replace(" ", "-"),
+                    "words": words[found["verdict"]],
+                    "value": f"{found['difference']:+.3g}",
+                    "ends": f"{found['low']:+.2g} to {found['high']:+.2g}",
+                }
+            )
+        rows.append({"label": labels[name], "cells": cells})
+    return rows
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.2e}" if 0 < abs(value) < 1e-3 else f"{value:.3g}"

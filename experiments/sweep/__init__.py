@@ -1,0 +1,1 @@
+"""An experiment at every combination of some settings."""

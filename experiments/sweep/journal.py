@@ -1,0 +1,92 @@
+"""The journal of a sweep: one finished point a line, on disk before more are sent out."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import RunDirectoryError
+
+__all__ = ["DONE", "Outcome", "append_outcomes", "read_outcomes"]
+
+Array = NDArray[np.float64]
+DONE = "done"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a point.
+
+    ``status`` is ``done`` or why it failed; ``series`` over time, shape (times,) each;
+    ``figures`` one number each, None where there is none. A failure is ``final`` if another
+    attempt would end the same way.
+    """
+
+    key: str
+    status: str
+    series: Mapping[str, Array] = field(default_factory=dict)
+    figures: Mapping[str, float | None] = field(default_factory=dict)
+    final: bool = True
+
+    def line(self) -> str:
+        """The journal's line; series as base64 of little-endian doubles, every bit kept."""
+        packed = {
+            name: base64.b64encode(np.asarray(values, dtype="<f8").tobytes()).decode()
+            for name, values in self.series.items()
+        }
+        record = {
+            **{"point": self.key, "status": self.status},
+            **{"figures": dict(self.figures), "series": packed},
+        }
+        return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+
+    @classmethod
+    def of_line(cls, line: bytes) -> Outcome:
+        """Raises ValueError, KeyError, TypeError or AttributeError if it is no such line."""
+        record: dict[str, Any] = json.loads(line)
+        series = {
+            name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
+            for name, text in record["series"].items()
+        }
+        return cls(str(record["point"]), str(record["status"]), series, dict(record["figures"]))
+
+
+def append_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """Add the final ones; on disk when this returns."""
+    lines = "".join(outcome.line() for outcome in outcomes if outcome.final)
+    with path.open("ab") as handle:
+        handle.write(lines.encode())
+        handle.flush()
+        os.fsync(handle.fileno())
+
+
+def read_outcomes(path: Path) -> dict[str, Outcome]:
+    """Finished points by key; half a last line (a kill while writing) is cut off.
+
+    Raises ``RunDirectoryError`` for anything else that is not a journal.
+    """
+    if not path.exists():
+        return {}
+    raw = path.read_bytes()
+    whole, _, rest = raw.rpartition(b"\n")
+    found = {}
+    for number, line in enumerate(whole.split(b"\n") if whole else []):
+        try:
+            outcome = Outcome.of_line(line)
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise RunDirectoryError(
+                f"{path}: line {number + 1} is not the record of a point"
+            ) from None
+        found[outcome.key] = outcome
+    if rest:
+        with path.open("r+b") as handle:
+            handle.truncate(len(raw) - len(rest))
+    return found

@@ -1,0 +1,11 @@
+"""Exact answers for neurons that share entangled pairs, and their controls."""
+
+from .pairs import (
+    KINDS,
+    QlifError,
+    QlifPair,
+    random_streams,
+    simulate_pairs,
+)
+
+__all__ = ["KINDS", "QlifError", "QlifPair", "random_streams", "simulate_pairs"]

@@ -1,0 +1,1 @@
+"""Quantum neurons under classical feedback: exact, on simulators, on device noise, on devices."""
