@@ -27,10 +27,10 @@ demo: $(VENV)/.core
 	@echo "Open $(OUT)/qubits/report.html and $(OUT)/sector/report.html"
 
 test: lint
-	$(BIN)/python -m pytest -n 2 -q
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q
 
 test-slow: $(VENV)/.dev
-	$(BIN)/python -m pytest -n 2 -q -m slow
+	$(BIN)/python -m pytest -n 2 --dist loadscope -q -m slow
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,1 +1,1 @@
-"""Where circuits run: samplers, transpiling, device snapshots, the validation gate."""
+"""Where circuits run: samplers, transpiling, device snapshots, the pre-flight check."""

@@ -68,7 +68,7 @@ class NoisyAerSampler(TargetSampler):
 
     The density matrix is evolved where its 4^n numbers cost less than a state vector of 2^n for
     every shot, which is where 2^n <= shots; else Aer draws trajectories. Circuits that read qubits
-    on the way are always drawn as trajectories, one a shot, with reading errors at every
+    on the way are always drawn as trajectories, one a shot, with readout errors at every
     measurement. Resets are as good as Aer takes them to be: what relaxes in a reset is |0⟩.
 
     Args:
@@ -78,7 +78,7 @@ class NoisyAerSampler(TargetSampler):
             takes them twice as fast), or the only one there is.
         mixtures: the same noise with errors as mixtures of unitaries and resets, which
             trajectories draw faster; ``channels`` where not given.
-        readout: (qubits, 2): the same reading errors as in the noise model.
+        readout: (qubits, 2): the same readout errors as in the noise model.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class NoisyAerSampler(TargetSampler):
         seed: int | None = None,
         details: Mapping[str, Detail] | None = None,
     ) -> None:
-        super().__init__(name, target, seed=seed, details=details, readout=readout)
+        super().__init__(name, target, seed=seed, details=details, readout=readout, noisy=True)
         self._density = AerSimulator(
             method="density_matrix",
             noise_model=channels,
@@ -191,7 +191,7 @@ def _sample(
 def _probabilities(
     plan: Mapping[int, Sequence[tuple[Part, AerSimulator]]],
 ) -> dict[int, list[NDArray[np.float64]]]:
-    """Of each part of each circuit, all that have the same simulator in one job."""
+    """Probabilities of each part of each circuit, one job for all parts of one simulator."""
     found: dict[int, list[NDArray[np.float64]]] = {
         index: [np.empty(0)] * len(parts) for index, parts in plan.items()
     }
@@ -212,7 +212,7 @@ def aer_probabilities(
 ) -> list[NDArray[np.float64]]:
     """Exact probabilities (2^m,) of the m qubits that each circuit reads, all in one Aer job.
 
-    Bit i of the index is the i-th qubit read. Reading errors are not in them.
+    Bit i of the index is the i-th qubit read. Readout errors are not in them.
 
     Raises:
         BackendError: if Aer reports a failure, with its words.

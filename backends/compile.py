@@ -11,6 +11,7 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
 from .errors import CompileError
+from .rotations import in_native_rotations
 
 __all__ = [
     "cheaper",
@@ -37,6 +38,7 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
     - Target without coupling (ideal simulators): returned as it is where every gate is native.
     - Every two-qubit gate already on an edge of the target: translated gate by gate (level 1,
       qubit j on qubit j, no routing), so that pieces can be transpiled once and joined later.
+      Rotations of two qubits are rewritten first (see :mod:`qbrain.backends.rotations`).
     - Anything else: level 3 with routing, from the given seed.
 
     Where each qubit ends up is told by :func:`final_layout`; measured circuits need not ask,
@@ -70,7 +72,9 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
 
 
 def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircuit:
-    """Level 3. Last measurements are put back after it, others stand behind barriers meanwhile.
+    """The circuit transpiled at level 3.
+
+    Last measurements are put back after it, others stand behind barriers meanwhile.
 
     Level 3 drops diagonal gates in front of measurements: right for what is read, but then the
     state is another one, and there is nothing left to validate.
@@ -94,7 +98,7 @@ def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircui
 
 
 def _fenced(circuit: QuantumCircuit) -> QuantumCircuit:
-    """With a barrier on all qubits before every run of measurements and resets."""
+    """The circuit with a barrier on all qubits before every run of measurements and resets."""
     fenced = circuit.copy_empty_like()
     reading = False
     for step in circuit.data:
@@ -107,7 +111,7 @@ def _fenced(circuit: QuantumCircuit) -> QuantumCircuit:
 
 
 def _unfenced(circuit: QuantumCircuit) -> QuantumCircuit:
-    """Without those barriers."""
+    """The circuit without those barriers."""
     circuit.data = [step for step in circuit.data if step.label != FENCE]
     return circuit
 
@@ -115,6 +119,8 @@ def _unfenced(circuit: QuantumCircuit) -> QuantumCircuit:
 def _transpile(
     circuit: QuantumCircuit, target: Target, *, level: int, seed: int, routing: bool
 ) -> QuantumCircuit:
+    if not routing:
+        circuit = in_native_rotations(circuit, target)
     options = {} if routing else {"initial_layout": list(range(circuit.num_qubits))}
     manager = generate_preset_pass_manager(
         optimization_level=level,

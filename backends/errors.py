@@ -1,4 +1,4 @@
-"""Named errors of the places where circuits run."""
+"""Named errors of the backends."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["BackendError", "CompileError", "DeviceFault"]
 
 
 class BackendError(ValueError):
-    """Wrong use of a place where circuits run; the message says what was wanted and what came."""
+    """Wrong use of a backend; the message says what was wanted and what came."""
 
 
 class CompileError(BackendError):
@@ -15,3 +15,5 @@ class CompileError(BackendError):
 
 class DeviceFault(RuntimeError):
     """A device, its service or the way to it failed; what was submitted is in the ledger."""
+
+    exit_code = 4  # of the command line: a device gave nothing usable

@@ -4,7 +4,7 @@ Zero-noise extrapolation measures an observable at several noise scales λ >= 1 
 λ = 0 (Y. Li and S. C. Benjamin, Phys. Rev. X 7, 021050 (2017); K. Temme, S. Bravyi and
 J. M. Gambetta, Phys. Rev. Lett. 119, 180509 (2017)). Folding single gates scales the noise without
 control over pulses (T. Giurgica-Tiron et al., IEEE QCE 2020, 306). Here two-qubit gates alone are
-folded, so λ is the ratio of their numbers; errors of single-qubit gates, of waiting and of reading
+folded, so λ is the ratio of their numbers; errors of single-qubit gates, of waiting and of readout
 stay as they were, and are not extrapolated away.
 
 Circuits are those of a device: G† is written in the device's own gates, and barriers keep G†·G

@@ -37,7 +37,7 @@ from .ibm_service import (
     one_line,
     open_device,
     open_service,
-    patiently,
+    with_retries,
 )
 from .isa import first_illegal
 from .ledger import JobRecord, Ledger
@@ -112,7 +112,7 @@ def open_ibm_sampler(
             f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
         )
     service = open_service()
-    known = patiently("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
+    known = with_retries("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
     if name not in known:
         raise BackendError(
             f"backend: wanted a device of the account ({', '.join(known)}), got {name!r}"
@@ -156,7 +156,12 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         targets: of each line, over exactly its qubits, as calibrated today.
         readouts: of each line: (qubits, 2) of [p(1|0), p(0|1)] as calibrated.
         details: device, calibration, physical qubits, mode.
+        submits: circuits leave this machine, so what is sent must be on disk before.
+        noisy: circuits meet a device's errors.
     """
+
+    submits = True
+    noisy = True
 
     def __init__(
         self,
@@ -180,7 +185,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         self._patience = patience
         self._ledger = Ledger() if ledger is None else ledger
         self._run, self._directory = "", ""
-        properties = patiently(self.name, device.properties, 30.0)
+        properties = with_retries(self.name, device.properties, 30.0)
         target = device.target
         errors = assignment_errors(properties, target)
         if places is None:
@@ -214,12 +219,12 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
 
     @property
     def target(self) -> Target:
-        """Of the first line."""
+        """Target of the first line."""
         return self.targets[0]
 
     @property
     def readout(self) -> NDArray[np.float64]:
-        """Of the first line."""
+        """Readout errors of the first line."""
         return self.readouts[0]
 
     def begin(self, run: str, directory: str) -> None:
@@ -387,7 +392,7 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         return Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
 
     def ask(self, what: str, call: Callable[[], T], patience: float | None = None) -> T:
-        """Call the service as :func:`patiently`; a refused token is replaced, once a call.
+        """Call the service as :func:`with_retries`; a refused token is replaced, once a call.
 
         Raises:
             DeviceFault: when patience is at its end, at once for what will not pass, and where the
@@ -395,12 +400,12 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         """
         patience = self._patience if patience is None else patience
         try:
-            return patiently(what, call, patience)
+            return with_retries(what, call, patience)
         except DeviceFault as error:
             if not is_refused(error.__cause__):
                 raise
         self._renew()
-        return patiently(what, call, patience)
+        return with_retries(what, call, patience)
 
     def _renew(self) -> None:
         """Open service, device and session anew; lines, targets and jobs stay what they are."""
@@ -505,19 +510,19 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
         return str(self._ask(lambda job: job.status()))
 
     def done(self) -> bool:
-        """Whether it ended well."""
+        """Whether the job ended well."""
         return self.status() == "DONE"
 
     def running(self) -> bool:
-        """Whether it is running now."""
+        """Whether the job is running now."""
         return self.status() == "RUNNING"
 
     def cancelled(self) -> bool:
-        """Whether it was cancelled."""
+        """Whether the job was cancelled."""
         return self.status() == "CANCELLED"
 
     def in_final_state(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """Whether nothing more will happen to the job."""
         return self.status() in ("DONE", "CANCELLED", "ERROR")
 
     def cancel(self) -> None:

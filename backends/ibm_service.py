@@ -24,7 +24,7 @@ __all__ = [
     "one_line",
     "open_device",
     "open_service",
-    "patiently",
+    "with_retries",
 ]
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ def client_errors() -> tuple[type[Exception], ...]:
     )
 
 
-def patiently(what: str, call: Callable[[], T], patience: float) -> T:
+def with_retries(what: str, call: Callable[[], T], patience: float) -> T:
     """Call until it answers; transient faults are waited out for ``patience`` seconds.
 
     Raises:
@@ -118,7 +118,7 @@ def open_service() -> Any:
                 f"(QiskitRuntimeService.save_account) or in QISKIT_IBM_TOKEN: {one_line(error)}"
             ) from None
 
-    return patiently("IBM Quantum", connect, 30.0)
+    return with_retries("IBM Quantum", connect, 30.0)
 
 
 def list_devices(patience: float = 10.0) -> list[tuple[str, int, int]]:
@@ -129,12 +129,12 @@ def list_devices(patience: float = 10.0) -> list[tuple[str, int, int]]:
         DeviceFault: where the service does not answer.
     """
     service = open_service()
-    devices = patiently("IBM Quantum", service.backends, patience)
+    devices = with_retries("IBM Quantum", service.backends, patience)
     return [
         (
             str(device.name),
             int(device.num_qubits),
-            int(patiently("IBM Quantum", device.status, patience).pending_jobs),
+            int(with_retries("IBM Quantum", device.status, patience).pending_jobs),
         )
         for device in devices
     ]
@@ -159,7 +159,7 @@ def open_device(service: Any, name: str, fractional: bool) -> Any:
                 ) from None
             raise
 
-    return patiently(name, open_, 30.0)
+    return with_retries(name, open_, 30.0)
 
 
 def cancel_job(job: str, ledger: Ledger | None = None) -> None:
@@ -174,5 +174,5 @@ def cancel_job(job: str, ledger: Ledger | None = None) -> None:
     if record is None:
         raise BackendError(f"job: wanted an id from the ledger, got {job!r}")
     service = open_service()
-    patiently(f"job {job}", lambda: service.job(job).cancel(), 30.0)
+    with_retries(f"job {job}", lambda: service.job(job).cancel(), 30.0)
     ledger.update(record.tag, "cancelled")

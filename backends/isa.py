@@ -1,4 +1,4 @@
-"""Whether a circuit is made of what a target offers: gates, places, angles."""
+"""Whether a circuit is made of what a target offers: gates, qubits, angles."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Illegality:
     wanted: str
 
     def __str__(self) -> str:
-        """One line."""
+        """The violation in one line: what was wanted and what came."""
         return f"{self.kind}: wanted {self.wanted}, got {self.found}"
 
 

@@ -87,7 +87,7 @@ class JobRecord:
     updated: str = ""
 
     def to_dict(self) -> dict[str, str | int | float | None]:
-        """As plain values."""
+        """The row as plain values."""
         return asdict(self)
 
 

@@ -132,7 +132,7 @@ def _beam(costs: Costs, neighbours: Neighbours, length: int) -> Candidate | None
 def _branch_and_bound(
     costs: Costs, neighbours: Neighbours, length: int, best: Candidate | None
 ) -> tuple[Candidate | None, bool]:
-    """Better ``best`` by depth-first search; also whether every path was covered."""
+    """Improve on ``best`` by depth-first search; also whether every path was covered."""
     cheapest = min((row[0][0] for row in neighbours.values() if row), default=0.0)
     visits = 0
     for start in sorted(costs.node):

@@ -2,7 +2,7 @@
 
 Where the model does not tell its qubits apart, any line of a device may carry it, forwards or
 backwards, and what differs between lines is noise: the scatter between them shows how much of an
-error is peculiar to a place, and their mean has less of it. The mean of good and bad lines is not
+error is peculiar to a line, and their mean has less of it. The mean of good and bad lines is not
 better than the best line alone; lines are therefore taken from the cheapest upwards.
 """
 
@@ -13,7 +13,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qiskit import QuantumCircuit
 
@@ -21,7 +21,16 @@ from .errors import BackendError
 from .ideal import check_qubits
 from .line import Costs, Place, best_line
 from .sampling import Outcomes, Shots, TargetSampler, placement_of
-from .snapshot import Cut, cut_to, line_costs, load
+from .snapshot import (
+    Cut,
+    Snapshot,
+    cut_device,
+    cut_device_to,
+    cut_to,
+    line_costs,
+    load,
+    snapshot_of,
+)
 
 if TYPE_CHECKING:
     from .aer import NoisyAerSampler
@@ -34,8 +43,10 @@ __all__ = [
     "disjoint_lines",
     "lines_of",
     "mirrored",
+    "open_device_snapshot",
     "open_on",
     "places_on",
+    "sampler_of_cuts",
 ]
 
 
@@ -98,7 +109,7 @@ def best_lines(costs: Costs, length: int, count: int) -> list[Place]:
 
 
 def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Place]:
-    """The places of a run: so many lines of a device that share no qubit, cheapest first.
+    """The placements of a run: so many lines of a device that share no qubit, cheapest first.
 
     Raises:
         BackendError: if the device has no line of so many qubits, or not so many lines.
@@ -119,36 +130,80 @@ def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Pla
 
 @lru_cache(maxsize=16)
 def cuts(name: str, qubits: int, placements: int, fractional: bool = False) -> tuple[Cut, ...]:
-    """A snapshot cut to the places of a run; the first is what :func:`snapshot.cut` gives.
+    """A snapshot cut to the placements of a run; the first is what :func:`snapshot.cut` gives.
 
     Raises:
         BackendError: for an unknown snapshot, and as :func:`places_on`.
     """
+    return _cuts_of(load(name), qubits, placements, fractional)
+
+
+def _cuts_of(
+    device: Snapshot, qubits: int, placements: int, fractional: bool = False
+) -> tuple[Cut, ...]:
     check_qubits(qubits)
-    device = load(name)
+    if placements == 1:
+        return (cut_device(device, qubits, fractional),)
     costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
-    places = places_on(costs, name, qubits, placements)
-    return tuple(cut_to(name, place, fractional=fractional) for place in places)
+    places = places_on(costs, device.name, qubits, placements)
+    return tuple(cut_device_to(device, place, fractional=fractional) for place in places)
+
+
+def sampler_of_cuts(
+    name: str, parts: Sequence[Cut], *, seed: int | None = None, shots_hint: int | None = None
+) -> TargetSampler:
+    """A noisy sampler on the placements that a device was cut to.
+
+    ``shots_hint`` only makes ``details["method"]`` say what that many shots will be run with.
+
+    Raises:
+        BackendError: for a bad seed.
+    """
+    from .aer import NoisyAerSampler
+
+    each = [NoisyAerSampler.of_cut(name, part, seed=seed) for part in parts]
+    sampler = each[0] if len(parts) == 1 else PlacedSampler(each, [part.place for part in parts])
+    shots = shots_hint or sampler.default_shots
+    sampler.details["method"] = NoisyAerSampler.method_for(sampler.qubits, shots)
+    return sampler
+
+
+def open_device_snapshot(
+    name: str,
+    backend: Any,
+    qubits: int,
+    *,
+    seed: int | None = None,
+    placements: int = 1,
+    fractional: bool = False,
+) -> TargetSampler:
+    """A noisy sampler by the calibration of a fake device of the IBM client, as it is given.
+
+    Raises:
+        BackendError: for more qubits than it has, a bad seed, or more placements than lines.
+    """
+    parts = _cuts_of(snapshot_of(backend, name), qubits, placements, fractional)
+    return sampler_of_cuts(name, parts, seed=seed)
 
 
 class PlacedSampler(TargetSampler):
-    """One noisy sampler a place, as one: a circuit runs on the place that its metadata names.
+    """One noisy sampler a placement, as one: a circuit runs on the one that its metadata names.
 
-    ``target``, ``readout`` and ``details`` are those of the first place; ``details`` also lists
-    the qubits of all places.
+    ``target``, ``readout`` and ``details`` are those of the first placement; ``details`` also
+    lists the qubits of all.
 
     Args:
-        samplers: of each place, over the same number of qubits, all of one seed.
-        places: the places.
+        samplers: of each placement, over the same number of qubits, all of one seed.
+        places: the qubits of each placement.
 
     Raises:
-        BackendError: for none, or another number of places than of samplers.
+        BackendError: for none, or another number of placements than of samplers.
     """
 
     def __init__(self, samplers: Sequence[NoisyAerSampler], places: Sequence[Place]) -> None:
         if not samplers or len(places) != len(samplers):
             raise BackendError(
-                f"placements: wanted a sampler a place, got {len(samplers)} and {len(places)}"
+                f"placements: wanted a sampler for each, got {len(samplers)} and {len(places)}"
             )
         first = samplers[0]
         super().__init__(
@@ -158,6 +213,7 @@ class PlacedSampler(TargetSampler):
             details=first.details,
             readout=first.readout,
             default_shots=first.default_shots,
+            noisy=first.noisy,
         )
         self._samplers = tuple(samplers)
         self.targets = tuple(sampler.target for sampler in samplers)

@@ -1,11 +1,12 @@
-"""Assignment errors of the readings, measured with the job that they are to correct.
+"""Readout errors, measured with the job that they are to correct.
 
-Qubit j is prepared in |0⟩ and in |1⟩ and read; a_j = p(1|0) and b_j = p(0|1) are the fractions of
-wrong readings, with standard errors sqrt(p̃(1−p̃)/(n+2)), p̃ = (k+1)/(n+2) for k wrong out of n:
-no wrong reading seen is no proof that there is none. Two circuits (all |0⟩, all |1⟩) serve any
-number of qubits if readings are independent; one more circuit a qubit tells whether they are.
+Qubit j is prepared in |0⟩ and in |1⟩ and read; a_j = p(1|0) and b_j = p(0|1), the off-diagonal
+entries of its assignment matrix, are the fractions of shots with a readout error. Their standard
+errors are sqrt(p̃(1−p̃)/(n+2)), p̃ = (k+1)/(n+2) for k errors in n shots: no error seen is no proof
+that there is none. Two circuits (all |0⟩, all |1⟩) serve any number of qubits if the errors are
+independent; one more circuit a qubit tells whether they are.
 
-The error of the X gate that prepares |1⟩ counts as an error of reading (about 0.0003 against 0.01
+The error of the X gate that prepares |1⟩ counts as a readout error (about 0.0003 against 0.01
 on Heron devices).
 """
 
@@ -41,7 +42,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ReadoutCalibration:
-    """Measured assignment errors.
+    """Measured readout errors: the off-diagonal entries of each qubit's assignment matrix.
 
     Attributes:
         readout: (qubits, 2): p(1|0), p(0|1).
@@ -112,7 +113,7 @@ def calibration_circuits(
 def estimate_readout(
     counts: Sequence[Mapping[int, int]], states: Sequence[int], qubits: int
 ) -> ReadoutCalibration:
-    """Assignment errors from the counts of circuits that prepare ``states``.
+    """Readout errors from the counts of circuits that prepare ``states``.
 
     Args:
         counts: outcome → shots, one mapping a circuit; bit j of an outcome is qubit j.
@@ -170,7 +171,7 @@ def _crosstalk(
 
 
 def readout_by_bit(readout: Array, circuit: QuantumCircuit) -> Array:
-    """Assignment errors in the order of a circuit's classical bits, (clbits, 2).
+    """Readout errors in the order of a circuit's classical bits, (clbits, 2).
 
     Errors belong to qubits, estimates to bits; a swap network reads qubit i into bit i after one
     number of steps and into another bit after the next. Bits not written are read without error.

@@ -2,12 +2,12 @@
 
 A sampler is a Qiskit :class:`~qiskit.primitives.BaseSamplerV2` that also carries a ``target``
 over exactly the qubits in use, ``details`` (what stands behind it, for the record of a run) and
-``readout`` (assignment errors of each qubit, where it has any). A device may be used in several
-places at once; ``targets`` and ``readouts`` then have one entry a place.
+``readout`` (readout errors of each qubit, where it has any). A device may be used on several
+sets of qubits at once, the placements; ``targets`` and ``readouts`` have one entry for each.
 
 A circuit says with its metadata where it belongs: ``step`` (of the run), ``stream`` (of shots
-within the step, such as those of a calibration) and ``placement`` (the place it runs on). Shots
-are independent wherever any of the three differs.
+within the step, such as those of a calibration) and ``placement`` (the number of the placement it
+runs on). Shots are independent wherever any of the three differs.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Shots:
 def pub_seed(entropy: int, key: int, index: int = 0, *, stream: int = 0, placement: int = 0) -> int:
     """Seed (31 bits) of one parameter point of a pub.
 
-    ``key`` is the circuit's ``metadata["step"]`` or else the pub's place in the job, ``index``
+    ``key`` is the circuit's ``metadata["step"]`` or else the pub's position in the job, ``index``
     the flat index of the parameter point, ``stream`` and ``placement`` as in the metadata. It
     depends on nothing else, so that an interrupted run that goes on gets the shots it would have
     got, and steps are independent of each other.
@@ -75,10 +75,10 @@ def metadata_number(circuit: QuantumCircuit, name: str, default: int = 0) -> int
 
 
 def placement_of(circuit: QuantumCircuit, placements: int) -> int:
-    """The place that a circuit is for, 0 where it does not say.
+    """Number of the placement that a circuit is for, 0 where it does not say.
 
     Raises:
-        BackendError: for a place that a sampler of ``placements`` places does not have.
+        BackendError: for a number that a sampler of so many ``placements`` does not have.
     """
     placement = metadata_number(circuit, "placement")
     if placement >= placements:
@@ -95,10 +95,11 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         name: the name under which it was opened.
         target: over exactly the qubits in use.
         details: backend name, device, calibration, physical qubits, method, noise.
-        readout: array (qubits, 2) of [p(1|0), p(0|1)], or None where reading is perfect.
-        targets: ``target`` of each place.
-        readouts: ``readout`` of each place.
+        readout: array (qubits, 2) of [p(1|0), p(0|1)], or None where there are no readout errors.
+        targets: ``target`` of each placement.
+        readouts: ``readout`` of each placement.
         seed: of every result, or None for fresh randomness at each ``run``.
+        noisy: whether circuits meet errors, of a simulated or a real device.
     """
 
     def __init__(
@@ -110,6 +111,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         details: Mapping[str, Detail] | None = None,
         readout: NDArray[np.float64] | None = None,
         default_shots: int = DEFAULT_SHOTS,
+        noisy: bool = False,
     ) -> None:
         if seed is not None and (
             isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0
@@ -123,6 +125,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         self.targets: tuple[Target, ...] = (target,)
         self.readouts: tuple[NDArray[np.float64] | None, ...] = (readout,)
         self.default_shots = default_shots
+        self.noisy = noisy
 
     @property
     def qubits(self) -> int:
@@ -131,7 +134,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
 
     @property
     def placements(self) -> int:
-        """Number of places that circuits can be put on."""
+        """Number of placements that circuits can be put on."""
         return len(self.targets)
 
     def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> PrimitiveJob:
@@ -149,7 +152,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         entropy = secrets.randbits(64) if self.seed is None else self.seed
         requests = []
         for place, pub in enumerate(coerced):
-            # without a step, the place in the job tells circuits apart
+            # without a step, the position in the job tells circuits apart
             key = metadata_number(pub.circuit, "step", place)
             stream = metadata_number(pub.circuit, "stream")
             placement = placement_of(pub.circuit, self.placements)

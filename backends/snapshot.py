@@ -22,7 +22,7 @@ import json
 import math
 import warnings
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -44,10 +44,13 @@ __all__ = [
     "Cut",
     "Snapshot",
     "cut",
+    "cut_device",
+    "cut_device_to",
     "cut_to",
     "line_costs",
     "load",
     "snapshot_names",
+    "snapshot_of",
     "snapshot_qubits",
 ]
 
@@ -132,21 +135,25 @@ def load(name: str) -> Snapshot:
     }
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        backend = classes[name]()
-        target = backend.target
-        properties = backend.properties()
+        found = snapshot_of(classes[name](), name)
+    return replace(found, note=" ".join(str(warning.message) for warning in caught))
+
+
+def snapshot_of(backend: Any, name: str) -> Snapshot:
+    """A device as one of the IBM client's fake backends has it, under the given name."""
+    target, properties = backend.target, backend.properties()
     return Snapshot(
         name=name,
         device=str(properties.backend_name),
         calibration=properties.last_update_date.isoformat(),
         target=target,
         readout=assignment_errors(properties, target),
-        note=" ".join(str(warning.message) for warning in caught),
+        note="",
     )
 
 
 def assignment_errors(properties: Any, target: Target) -> NDArray[np.float64]:
-    """Assignment errors: measured for each outcome where the device says so, else their mean."""
+    """Readout errors (qubits, 2): p(1|0), p(0|1) where the device tells, else their mean."""
     table = np.full((target.num_qubits, 2), np.nan)
     for qubit in range(target.num_qubits):
         values = properties.qubit_property(qubit)
@@ -253,8 +260,17 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
         BackendError: if there is no such snapshot, or not so many connected qubits with working
             gates on it (the bundled Kyoto was caught with every two-qubit gate out of order).
     """
+    return cut_device(load(name), qubits, fractional)
+
+
+def cut_device(device: Snapshot, qubits: int, fractional: bool = False) -> Cut:
+    """Cut a device that is at hand to its best line; as :func:`cut` does by name.
+
+    Raises:
+        BackendError: as :func:`cut`.
+    """
     check_qubits(qubits)
-    device = load(name)
+    name = device.name
     if qubits > device.target.num_qubits:
         raise BackendError(
             f"qubits: wanted at most {device.target.num_qubits} on {name}, got {qubits}"
@@ -267,7 +283,8 @@ def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
             f"qubits: wanted {qubits} connected qubits of {name} with working gates, "
             f"got none: {len(costs.node)} qubits and {len(costs.edge)} edges are calibrated"
         )
-    return cut_to(name, place, fractional=fractional, layout="line" if line else "patch")
+    layout = "line" if line else "patch"
+    return cut_device_to(device, place, fractional=fractional, layout=layout)
 
 
 def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "line") -> Cut:
@@ -276,12 +293,23 @@ def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "
     Raises:
         BackendError: for an unknown snapshot, or qubits that it does not have, or one twice.
     """
-    device = load(name)
+    return cut_device_to(load(name), place, fractional=fractional, layout=layout)
+
+
+def cut_device_to(
+    device: Snapshot, place: Place, *, fractional: bool = False, layout: str = "line"
+) -> Cut:
+    """Cut a device that is at hand to given qubits; as :func:`cut_to` does by name.
+
+    Raises:
+        BackendError: for qubits that it does not have, or one twice.
+    """
     qubits = place.qubits
     known = range(device.target.num_qubits)
     if len(set(qubits)) != len(qubits) or any(qubit not in known for qubit in qubits):
         raise BackendError(
-            f"place: wanted different qubits below {len(known)} of {name}, got {list(qubits)}"
+            f"place: wanted different qubits below {len(known)} of {device.name}, "
+            f"got {list(qubits)}"
         )
     target = cut_target(device.target, qubits, without=() if fractional else FRACTIONAL)
     if fractional:
@@ -371,7 +399,7 @@ def noise_models(target: Target, readout: NDArray[np.float64]) -> tuple[Any, Any
     """Noise of a target as Aer derives it from a device, in two forms (see :class:`Cut`).
 
     A gate's error is thermal relaxation over its duration with as much depolarisation as makes
-    up the calibrated error; delays relax for as long as they last; a reading is wrong with the
+    up the calibrated error; delays relax for as long as they last; readout errs with the
     probabilities of ``readout`` (qubits, 2), which, unlike Aer's own mean of the two, keep apart
     a lost excitation and a false one. Qubits wait without noise where a circuit has no delays.
     """

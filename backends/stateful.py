@@ -41,6 +41,8 @@ class StatefulSampler(TargetSampler):
         BackendError: for another name, and for what :class:`TargetSampler` refuses.
     """
 
+    keeps_state = True
+
     def __init__(self, name: str, qubits: int, *, seed: int | None = None) -> None:
         if name not in ("aer", "statevector"):
             raise BackendError(
@@ -86,7 +88,7 @@ class StatefulSampler(TargetSampler):
         self._state = vector
 
     def run(self, pubs: Any, *, shots: int | None = None) -> PrimitiveJob:
-        """As of any sampler, but done when it returns: the next run needs this one's state."""
+        """Sample as any sampler does, and be done on return: the next run needs the state."""
         job = super().run(pubs, shots=shots)
         job.result()
         return job

@@ -122,7 +122,7 @@ def small_part(common: list[str], seeds: int, out: Path) -> None:
 def sizes_part(data: list[str], out: Path, picture: Path) -> None:
     jobs = {
         f"neurons-{n}": [
-            *data, "--neurons", str(n), "--seed", "0", "--steps", str(SIZE_STEPS[n]),
+            *data, "--neurons", str(n), "--seed", "0", "--training-steps", str(SIZE_STEPS[n]),
             "--generator-batch", str(SIZE_BATCH[n]),
             "--controls", "all" if n == 4 else "dichotomised-gaussian,classical,spike-gan",
         ]

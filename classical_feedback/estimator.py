@@ -50,6 +50,8 @@ _BLOCK = 1 << 21  # numbers held at once
 class EstimateError(RuntimeError):
     """The counts do not determine an estimate (no shot survived post-selection, say)."""
 
+    exit_code = 4  # of the command line: a device gave nothing usable
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -180,11 +182,19 @@ class ExcitationEstimator:
         numbers = np.arange(self.neurons + 1)
         return w, v, self._histogram(numbers, weights * self._keep(numbers))
 
-    def __call__(self, counts: Mapping[int, int]) -> Estimate:
+    def __call__(self, counts: Mapping[int, int] | Sequence[Mapping[int, int]]) -> Estimate:
         """Estimate E and the populations from outcome → shots.
 
-        Raises ``EstimateError`` if no shot (or no weight) is left after post-selection.
+        A sequence of one, as :func:`qbrain.classical_feedback.loop.hybrid_loop` hands over the
+        counts of a step, is taken for its one circuit.
+
+        Raises ``EstimateError`` if no shot (or no weight) is left after post-selection, or for
+        counts of several circuits.
         """
+        if not isinstance(counts, Mapping):
+            if len(counts) != 1:
+                raise EstimateError(f"counts: wanted those of one circuit, got {len(counts)}")
+            counts = counts[0]
         outcomes = [x for x, c in counts.items() if c]
         c = np.array([counts[x] for x in outcomes], dtype=float)
         shots = int(c.sum())

@@ -1,32 +1,28 @@
 """The command line: ``qbrain``. It parses, calls, prints; the work is done elsewhere.
 
-Exit codes: 0 done, 2 bad input, 3 dispatch refused by the validation gate, 4 device or network.
+Exit codes: 0 done, 2 bad input, 3 dispatch refused by the check before it, 4 device or network.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
+import warnings
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .engine.config import load_config
-from .errors import (
-    EXIT_BAD_INPUT,
-    EXIT_DEVICE,
-    EXIT_REFUSED,
-    ConfigError,
-    DeviceError,
-    RunDirectoryError,
-)
+from .engine.system import System
+from .errors import EXIT_BAD_INPUT, exit_code
 from .options import with_options
-from .sweep.plan import LMGSweep
-from .systems import SYSTEMS, System
-from .systems import resume as resume_run
+from .papers.commands import add_commands
+from .report.tables import cell, print_rows
+from .sweep.plan import parse_over, sweep_config
+from .systems import SYSTEMS
 
 __all__ = ["app", "main", "run_command"]
 
@@ -57,39 +53,67 @@ RunFolder = Annotated[
 Config = Annotated[
     Path | None, typer.Option("--config", help="TOML file; options on the command line win")
 ]
+Over = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--over",
+        metavar="NAME=VALUES",
+        help="an option of the run and its values, a,b,c or start:stop:count; once a name",
+    ),
+]
+SweepFolder = Annotated[
+    Path | None, typer.Option("--out", help="folder of the sweep (default: a new one under runs)")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Dask cluster, such as tcp://host:8786 (default: the processors here)",
+    ),
+]
 
 
 def _show(result: dict[str, Any], as_json: bool) -> None:
+    """The JSON object, or its numbers as a table and its lists of rows as tables below."""
     if as_json:
         print(json.dumps(result))
         return
     from rich.console import Console
     from rich.table import Table
 
-    from .report.tables import cell, print_rows
-
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in result.items():
-        if not isinstance(value, list):
+        if isinstance(value, dict):
+            for name, each in value.items():
+                table.add_row(f"{key.replace('_', ' ')}.{name}", cell(each))
+        elif not isinstance(value, list):
             table.add_row(key.replace("_", " "), cell(value))
     Console(soft_wrap=True).print(table)
-    if result.get("mitigations"):
-        rows = result["mitigations"]
-        print()
-        print_rows(rows, list(rows[0]))
-    if result.get("controls"):
-        from .qlif.measures import SHOWN as KINDS_SHOWN
-
-        print()
-        print_rows(result["controls"], KINDS_SHOWN)
-    if result.get("sources"):
-        from .spiqgan.result import SHOWN
-
-        print()
-        print_rows(result["sources"], SHOWN)
+    for rows in result.values():
+        if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
+            names = [k for k, v in rows[0].items() if not isinstance(v, dict | list)]
+            print()
+            print_rows(rows, [name for name in names if not name.endswith(("_low", "_high"))])
 
 
-def _runner(system: System) -> Callable[..., None]:
+def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
+    """Old names are taken with one line on stderr, not with a place in our code."""
+
+    def told(overrides: dict[str, Any], **own: Any) -> None:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", FutureWarning)
+            warn(overrides, **own)
+        for each in caught:
+            if issubclass(each.category, FutureWarning):
+                print(f"qbrain: {each.message}", file=sys.stderr)
+
+    told.__doc__, told.__name__ = warn.__doc__, warn.__name__
+    told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]
+    return told
+
+
+def _runner(system: System[Any]) -> Callable[..., None]:
     """The body of ``run SYSTEM``."""
 
     def body(
@@ -99,13 +123,15 @@ def _runner(system: System) -> Callable[..., None]:
         out: RunFolder = None,
         json_: Json = False,
     ) -> None:
-        _show(system.start(load_config(system.config, config, overrides), out), json_)
+        from .engine.run import start
+
+        _show(start(system, load_config(system.config, config, overrides), out).result, json_)
 
     body.__doc__ = system.about
     return body
 
 
-def _estimator(system: System) -> Callable[..., None]:
+def _estimator(system: System[Any]) -> Callable[..., None]:
     """The body of ``estimate SYSTEM``."""
 
     def body(
@@ -114,53 +140,45 @@ def _estimator(system: System) -> Callable[..., None]:
         config: Config = None,
         json_: Json = False,
     ) -> None:
-        _show(system.estimate(load_config(system.config, config, overrides)), json_)
+        from .engine.run import estimate
+
+        _show(estimate(system, load_config(system.config, config, overrides)), json_)
 
     body.__doc__ = (
-        f"Circuits, depth, two-qubit gates, expected fidelity and QPU time of {system.costs}."
+        f"Circuits, depth, two-qubit gates, expected fidelity and QPU time of a {system.name} run."
     )
     return body
 
 
-def _sweep_lmg(
-    overrides: dict[str, Any],
-    *,
-    over: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--over",
-            metavar="NAME=VALUES",
-            help="an option of run lmg and its values, a,b,c or start:stop:count; once a name",
-        ),
-    ] = None,
-    config: Config = None,
-    out: Annotated[
-        Path | None,
-        typer.Option("--out", help="folder of the sweep (default: a new one under runs)"),
-    ] = None,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(
-            "--scheduler",
-            metavar="ADDRESS",
-            help="Dask cluster, such as tcp://host:8786 (default: the processors here)",
-        ),
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """The LMG quantum brain at every combination of some settings, as one dataset.
+def _sweeper(system: System[Any]) -> Callable[..., None]:
+    """The body of ``sweep SYSTEM``."""
 
-    Every point is the exact trajectory unless --backend is given.
+    def body(
+        overrides: dict[str, Any],
+        *,
+        over: Over = None,
+        config: Config = None,
+        out: SweepFolder = None,
+        scheduler: Scheduler = None,
+        json_: Json = False,
+    ) -> None:
+        from .sweep import run as sweep
 
-    With --out on the folder of an interrupted sweep, that one goes on.
-    """
-    names = {text.partition("=")[0].strip().replace("-", "_") for text in over or []}
-    for name in sorted(names & set(overrides)):
-        raise ConfigError(f"{name}: wanted it swept or given once, got both")
-    settings = load_config(LMGSweep, config, overrides)
-    from .sweep import run as sweep
+        kind = sweep_config(system.config)
+        swept = kind.current_names(dict(parse_over(over or [])))
+        overrides = kind.current_names(overrides)
+        sweep.refuse_both(swept, overrides)
+        settings = load_config(kind, config, overrides)
+        _show_sweep(sweep.start(system, settings, swept, out, scheduler), json_)
 
-    _show_sweep(sweep.start(settings, over or [], out, scheduler), json_)
+    body.__doc__ = (
+        f"{system.about[:-1]}, at every combination of some settings, as one dataset and picture.\n"
+        "\n"
+        "Every point is on backend exact unless --backend is given or swept.\n"
+        "\n"
+        "With --out on the folder of an interrupted sweep, that one goes on."
+    )
+    return body
 
 
 def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
@@ -175,9 +193,10 @@ def _show_sweep(result: dict[str, Any], as_json: bool) -> None:
 
 
 for _name, _system in SYSTEMS.items():
-    run_app.command(_name)(with_options(_system.config, _runner(_system)))
-    estimate_app.command(_name)(with_options(_system.config, _estimator(_system)))
-sweep_app.command("lmg")(with_options(LMGSweep, _sweep_lmg))
+    run_app.command(_name)(with_options(_system.config, _warned(_runner(_system))))
+    estimate_app.command(_name)(with_options(_system.config, _warned(_estimator(_system))))
+    _swept = with_options(sweep_config(_system.config), _warned(_sweeper(_system)))
+    sweep_app.command(_name)(_swept)
 
 
 @run_app.callback()
@@ -200,109 +219,13 @@ def _figures_group() -> None:
     """Every figure of a paper, data and picture."""
 
 
-def _make_gallery(
-    package: str,
-    only: list[str] | None,
-    out: Path | None,
-    as_json: bool,
-    maker: str = "make_figures",
-) -> None:
-    produce = import_module(f"qbrain.experiments.{package}.produce")
-    result = getattr(produce, maker)(out, only or ())
-    if as_json:
-        print(json.dumps(result))
-    else:
-        produce.print_result(result)
-
-
-@figures_app.command("lmg")
-def figures_lmg(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="FIGURE", help="this figure only (1 to 9; may be repeated)"),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder (default: runs/figures-lmg)")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Figures 1 to 9 of the LMG paper, its claims measured, the reference figures recomputed."""
-    _make_gallery("lmg.paper", only, out, json_)
-
-
-@figures_app.command("lmg-beyond")
-def figures_lmg_beyond(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="STUDY", help="this study only (may be repeated)"),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder (default: runs/figures-lmg-beyond)")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """What the LMG paper leaves open: stimuli, single shots, decoherence, two brains and more."""
-    _make_gallery("lmg.beyond", only, out, json_, maker="make_studies")
-
-
-@figures_app.command("hodgkin-huxley")
-def figures_hodgkin_huxley(
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="FIGURE",
-            help="this one only (3, 7 to 14, table-1, headline or circuits; may be repeated)",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder (default: runs/figures-hodgkin-huxley)")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """The quantized Hodgkin-Huxley paper: its figures, Table I, its claims measured, and more."""
-    _make_gallery("hodgkin_huxley.paper", only, out, json_)
-
-
-@figures_app.command("open-system")
-def figures_open_system(
-    only: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--only",
-            metavar="FIGURE",
-            help="this figure only (2 to 6, cutoff, exact, negative, collisions, homeostasis; "
-            "may be repeated)",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder (default: runs/figures-open-system)")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """Figures 2 to 6 of the open nervous system, right and as printed, and what lies beyond."""
-    _make_gallery("open_system.paper", only, out, json_)
-
-
-@figures_app.command("qlif")
-def figures_qlif(
-    only: Annotated[
-        list[str] | None,
-        typer.Option("--only", metavar="STUDY", help="this study only (may be repeated)"),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="folder (default: runs/figures-qlif)")
-    ] = None,
-    json_: Json = False,
-) -> None:
-    """What the draft on entangled neurons leaves blank, measured beside controls."""
-    _make_gallery("qlif.paper", only, out, json_)
+add_commands(figures_app)
 
 
 @app.command()
 def backends(json_: Json = False) -> None:
     """List what can be run on here, and what each needs."""
-    from .engine.costs import backend_table
+    from .backend_table import backend_table
 
     rows = backend_table()
     if json_:
@@ -330,7 +253,9 @@ def resume(
 
         _show_sweep(sweep.resume(directory), json_)
         return
-    _show(resume_run(directory), json_)
+    from .resuming import resume as resume_run
+
+    _show(resume_run(directory).result, json_)
 
 
 @app.command()
@@ -406,17 +331,11 @@ def run_command(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("qbrain: interrupted; go on with: qbrain resume DIR", file=sys.stderr)
         return EXIT_INTERRUPTED
-    except (ConfigError, RunDirectoryError) as error:
-        return _fail(error, EXIT_BAD_INPUT)
-    except DeviceError as error:
-        return _fail(error, EXIT_DEVICE)
-    except Exception as error:  # the rooms' own errors, told apart without importing qiskit above
-        from .faults import exit_code
-
-        code = exit_code(error)
-        if code is None:
+    except Exception as error:
+        known = exit_code(error)
+        if known is None:
             raise
-        return _fail(error, EXIT_REFUSED if code == EXIT_REFUSED else code)
+        return _fail(error, known)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from .engine.config import BaseConfig
+from .engine.config import BaseConfig, group_of
 
 __all__ = ["with_options"]
 
@@ -24,7 +24,15 @@ def _metavar(annotation: Any) -> str:
     return {int: "INTEGER", float: "NUMBER", str: "TEXT"}.get(annotation, "VALUE")
 
 
-def _option(name: str, field: FieldInfo) -> inspect.Parameter:
+_PANELS = {
+    "model": "What is simulated",
+    "circuits": "How circuits are made and run",
+    "device": "On a device",
+    "analysis": "What is recorded",
+}
+
+
+def _option(model: type[BaseConfig], name: str, field: FieldInfo) -> inspect.Parameter:
     default = "" if field.default is None else f" (default: {field.default})"
     # text in, checked by the model: one set of messages for options, TOML and Python
     option = typer.Option(
@@ -32,7 +40,17 @@ def _option(name: str, field: FieldInfo) -> inspect.Parameter:
         help=f"{field.description}{default}",
         metavar=_metavar(field.annotation),
         show_default=False,
+        rich_help_panel=_PANELS[group_of(model, name)],
     )
+    return _parameter(name, option)
+
+
+def _old_option(name: str) -> inspect.Parameter:
+    """A name of the version before, still taken but shown no longer."""
+    return _parameter(name, typer.Option(f"--{name.replace('_', '-')}", hidden=True))
+
+
+def _parameter(name: str, option: Any) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -52,12 +70,18 @@ def with_options(model: type[BaseConfig], body: Callable[..., None]) -> Callable
         for p in inspect.signature(body, eval_str=True).parameters.values()
         if p.name != "overrides"
     ]
-    fields = [_option(name, field) for name, field in model.model_fields.items()]
+    names = [*model.model_fields, *(old for old in model.renamed if old not in model.model_fields)]
+    fields = [
+        _option(model, name, model.model_fields[name])
+        if name in model.model_fields
+        else _old_option(name)
+        for name in names
+    ]
 
     def command(**values: Any) -> None:
         overrides = {
             name: values.pop(name)
-            for name in model.model_fields
+            for name in names
             if values.get(name) is not None or values.pop(name, None)
         }
         body(overrides, **values)

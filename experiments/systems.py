@@ -1,107 +1,118 @@
-"""The systems that can be run: their configurations, and the modules that run them.
+"""The systems that can be run, and where each one's experiment is.
 
-Modules are named, and imported only when one is run: some need seconds, some an extra.
+A system of another package is found by its entry point in the group ``qbrain.systems``; see
+"Add a system" in the documentation. Experiments are named, and imported only when one is run: some
+need seconds, some an extra.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import import_module
-from pathlib import Path
+import warnings
+from importlib.metadata import entry_points
 from typing import Any
 
-from .engine.config import BaseConfig
-from .engine.folder import RunDirectory
-from .errors import RunDirectoryError
+from .engine.system import PointRecord, System
+from .errors import ConfigError
 from .hodgkin_huxley.config import HodgkinHuxleyConfig
 from .lmg.config import LMGConfig
+from .lmg.sweep import POINTS as LMG_POINTS
 from .open_system.config import OpenSystemConfig
 from .qlif.config import QlifConfig
 from .spiqgan.config import SpiQGANConfig
 
-__all__ = ["SYSTEMS", "System", "resume"]
+__all__ = ["SYSTEMS", "find_system"]
 
-
-@dataclass(frozen=True)
-class System:
-    """One system of the command line.
-
-    Attributes:
-        config: its configuration; every field is an option.
-        module: of ``start(config, out)`` and ``resume(path)``.
-        estimator: module and function that say what a run would cost.
-        about: one line for ``run``.
-        costs: what the estimate is of.
-    """
-
-    config: type[BaseConfig]
-    module: str
-    estimator: tuple[str, str]
-    about: str
-    costs: str
-
-    def start(self, config: BaseConfig, out: Path | None) -> dict[str, Any]:
-        """Run into a new folder; the run's JSON object."""
-        found: dict[str, Any] = _module(self.module).start(config, out)
-        return found
-
-    def estimate(self, config: BaseConfig) -> dict[str, Any]:
-        """What such a run would cost."""
-        module, function = self.estimator
-        found: dict[str, Any] = getattr(_module(module), function)(config)
-        return found
-
-
-SYSTEMS = {
-    "lmg": System(
+_GROUP = "qbrain.systems"
+_OURS = (
+    System(
+        "lmg",
         LMGConfig,
-        "lmg.protocol",
-        ("engine.costs", "estimate_lmg"),
+        "qbrain.experiments.lmg.protocol:LMGExperiment",
         "The LMG quantum brain under synaptic feedback.",
-        "an LMG run",
+        points=LMG_POINTS,
     ),
-    "spiqgan": System(
+    System(
+        "spiqgan",
         SpiQGANConfig,
-        "spiqgan.protocol",
-        ("spiqgan.device", "estimate_spiqgan"),
+        "qbrain.experiments.spiqgan.protocol:SpikeExperiment",
         "A quantum generator of neuronal spike patterns against a classical critic.",
-        "a generator",
+        (
+            "backend", "weights_per", "emission", "parameters", "rate_error", "covariance_rmse",
+            "kl_count_bin", "kl_count_window", "lag1_error", "lag1", "train_seconds",
+        ),
+        PointRecord(shown="covariance_rmse"),
     ),
-    "hodgkin-huxley": System(
+    System(
+        "hodgkin-huxley",
         HodgkinHuxleyConfig,
-        "hodgkin_huxley.protocol",
-        ("hodgkin_huxley.protocol", "estimate_hodgkin_huxley"),
+        "qbrain.experiments.hodgkin_huxley.protocol:NeuronExperiment",
         "A neuron whose ion channels' gates are qubits, under its own membrane's voltage.",
-        "a neuron's gates",
+        (
+            "backend", "channel", "drive", "reading", "window", "mitigation", "two_qubit_gates",
+            "shots", "fit.rmse", "fit.shot_error", "rmse_gates", "rmse_gates_raw", "loop_area",
+            "loop_area_exact", "spikes", "spikes_exact",
+        ),
+        PointRecord(shown="voltage"),
     ),
-    "open-system": System(
+    System(
+        "open-system",
         OpenSystemConfig,
-        "open_system.protocol",
-        ("open_system.protocol", "estimate_open_system"),
+        "qbrain.experiments.open_system.protocol:CollectiveExperiment",
         "Collective neurons in a bath under stimulation, as collisions with an ancilla.",
-        "a bath's collisions",
+        (
+            "backend", "neurons", "collisions", "order", "extrapolation", "controller",
+            "mitigation", "two_qubit_gates", "shots", "fit.rmse", "fit.max_error",
+            "fit.shot_error", "collision_error", "mean_field_error", "published_formula_error",
+        ),
+        PointRecord(shown="m_z"),
     ),
-    "qlif": System(
+    System(
+        "qlif",
         QlifConfig,
-        "qlif.protocol",
-        ("qlif.protocol", "estimate_qlif"),
+        "qbrain.experiments.qlif.protocol:QlifExperiment",
         "Leaky integrate-and-fire neurons that share an entangled pair in every tick.",
-        "entangled neurons",
+        (
+            "backend", "form", "group", "phi", "settings", "two_qubit_gates", "shots_used",
+            "chsh", "chsh_stderr", "chsh_exact", "synchrony", "synchrony_stderr",
+            "shared_bit_synchrony", "no_signalling_p",
+        ),
+        PointRecord(shown="synchrony"),
     ),
-}
+)  # fmt: skip
 
 
-def resume(path: Path) -> dict[str, Any]:
-    """Go on with a run of any system; a finished one only returns its result.
+def _published() -> dict[str, System[Any]]:
+    """Systems of other packages; ours keep their names.
 
-    Raises ``RunDirectoryError`` if ``path`` holds no intact run.
+    What does not load is left out with a warning, so that nothing else fails for it.
     """
-    name = RunDirectory.open(path).record()["run"]["system"]
-    if name not in SYSTEMS:
-        raise RunDirectoryError(f"{path}: wanted a run of {', '.join(SYSTEMS)}, got {name}")
-    found: dict[str, Any] = _module(SYSTEMS[name].module).resume(path)
+    found: dict[str, System[Any]] = {}
+    for point in entry_points(group=_GROUP):
+        try:
+            system = point.load()
+            if not isinstance(system, System):
+                raise TypeError(f"wanted a qbrain.System, got {type(system).__name__}")
+        except Exception as error:  # a stranger's package may fail in any way
+            warnings.warn(
+                f"system {point.name} is left out, for {point.value} does not load: "
+                f"{type(error).__name__}: {error}",
+                stacklevel=2,
+            )
+            continue
+        found[system.name] = system
     return found
 
 
-def _module(name: str) -> Any:
-    return import_module(f"qbrain.experiments.{name}")
+SYSTEMS: dict[str, System[Any]] = {**_published(), **{system.name: system for system in _OURS}}
+
+
+def find_system(name: str | System[Any]) -> System[Any]:
+    """The system of a name, or the one that was handed over.
+
+    Raises ``ConfigError`` for a name that no system has.
+    """
+    if isinstance(name, System):
+        return name
+    if name not in SYSTEMS:
+        raise ConfigError(f"system: wanted one of {', '.join(SYSTEMS)}, got {name!r}")
+    return SYSTEMS[name]

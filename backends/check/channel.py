@@ -1,4 +1,4 @@
-"""The gate for circuits that reset qubits on the way without reading them.
+"""The pre-flight check of circuits that reset qubits on the way without reading them.
 
 What such a circuit does to the qubits that are read at its end is a channel, and what it leaves
 them in a density matrix. Three checks:
@@ -23,7 +23,7 @@ distances counts, which is no less than the distance of the products.
 
 Qubits are compared in the order of the classical bits, wherever routing has put them. What it does
 not see: what is done to qubits that are not read and meet no others that are, noise, and the
-device's own errors in reading and resetting.
+device's own readout errors and errors of resets.
 """
 
 from __future__ import annotations

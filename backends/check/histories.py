@@ -1,4 +1,4 @@
-"""The gate for circuits that read qubits on the way, reset them and go on.
+"""The pre-flight check of circuits that read qubits on the way, reset them and go on.
 
 Such a circuit has no one state at its end. It is followed along *histories* instead: what each
 reading finds is fixed beforehand, each measurement projects on it, and before every reading the
@@ -28,7 +28,7 @@ What it does not see:
   takes at each reading the outcome with the most ones among those at least 0.001 probable;
 - what comes after the last reading, and kept qubits that no later reading depends on: nothing that
   can be read depends on them either;
-- noise, waiting times and the device's own errors in reading and resetting;
+- noise, waiting times and the device's own readout errors and errors of resets;
 - whether the order in which bits are packed into words elsewhere is the one of ``readings``.
 
 It is stricter than physics in that a qubit that was read may not be used by routing before all
@@ -227,7 +227,10 @@ def _infidelity(wanted: Vectors, found: Vectors) -> float:
 
 
 def _reduced_infidelity(wanted: Vectors, found: Vectors) -> float:
-    """The same of the read qubits' reduced states, from amplitudes (draws, 2^kept, 2^read)."""
+    """Largest infidelity of the read qubits' reduced states.
+
+    From amplitudes (draws, 2^kept, 2^read).
+    """
     norms = _norms(wanted) * _norms(found)
     if not np.all(np.isfinite(norms)):
         return float("nan")

@@ -1,6 +1,6 @@
-"""The gate that every circuit passes before it is sent anywhere.
+"""The pre-flight check that every circuit passes before it is sent anywhere.
 
-Four checks, the answers handed in by the caller:
+It has four parts, called checks themselves, the answers handed in by the caller:
 
 1. ``logical``: the circuit as it was built, simulated on Aer, is the expected state.
 2. ``transpiled``: the circuit in the target's gates is the same state as the logical one, after
@@ -18,7 +18,7 @@ as Dicke amplitudes (n+1,) or as a matrix-product state (see :mod:`qbrain.backen
 the end of a circuit bond dimension n/2 + 1 is enough. Within a swap network, where only some pairs
 have met, bonds grow exponentially: 20 qubits on a line take a minute so and a second as a vector.
 
-Circuits that read and reset qubits on the way have a gate of their own,
+Circuits that read and reset qubits on the way have a pre-flight check of their own,
 :mod:`qbrain.backends.check.histories`, and so have those that reset qubits without reading
 them, :mod:`qbrain.backends.check.channel`.
 """
@@ -61,7 +61,7 @@ Expected = ArrayLike | mps.MPS | Callable[[], Any]
 
 
 class DispatchRefused(RuntimeError):
-    """A circuit did not pass the gate.
+    """A circuit did not pass the pre-flight check.
 
     Attributes:
         circuit: its name.
@@ -71,6 +71,8 @@ class DispatchRefused(RuntimeError):
         figure: what was found: a number, or the instruction.
         limit: what was wanted: the largest number allowed, or the rule.
     """
+
+    exit_code = 3  # of the command line: a circuit was refused
 
     def __init__(
         self, circuit: str, step: int | None, check: str, figure: float | str, limit: float | str
@@ -102,7 +104,7 @@ class Check:
 
 @dataclass(frozen=True)
 class ValidationRecord:
-    """What the gate found of one circuit that it let through; plain values only.
+    """What the pre-flight check found of one circuit that it let through; plain values only.
 
     ``method`` is ``statevector`` or ``matrix_product_state``; ``trajectories`` for circuits that
     read qubits on the way, ``density_matrix`` for those that reset some without reading them.
@@ -125,12 +127,12 @@ class ValidationRecord:
         return all(check.status != "skipped" for check in self.checks)
 
     def to_dict(self) -> dict[str, Any]:
-        """As nested dicts and lists, for JSON or TOML."""
+        """The record as nested dicts and lists, for JSON or TOML."""
         return {**asdict(self), "checks": [asdict(check) for check in self.checks]}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ValidationRecord:
-        """What :meth:`to_dict` wrote."""
+        """The record from what :meth:`to_dict` wrote."""
         return cls(**{**data, "checks": tuple(Check(**check) for check in data["checks"])})
 
 

@@ -7,6 +7,7 @@ sentence that names the field, what was wanted and what came.
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -102,6 +103,8 @@ class BaseConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    # names of fields in the version before, which are still taken, with a warning
+    renamed: ClassVar[Mapping[str, str]] = {}
     # fields of the group ``circuits`` that backend exact knows all the same
     exact_uses: ClassVar[frozenset[str]] = frozenset()
 
@@ -135,10 +138,26 @@ class BaseConfig(BaseModel):
     )
 
     def __init__(self, **values: Any) -> None:
+        values = self.current_names(values)
         try:
             super().__init__(**values)
         except ValidationError as error:
             raise _refusal(error) from None
+
+    @classmethod
+    def current_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """The values under the names of today; a name of the version before is told of.
+
+        Raises ``ConfigError`` for a setting that is given under both.
+        """
+        for old, new in cls.renamed.items():
+            if old not in values or old in cls.model_fields:
+                continue
+            if new in values:
+                raise ConfigError(f"{old}: wanted its new name {new} alone, got both")
+            warnings.warn(f"{old} is now {new}", FutureWarning, stacklevel=4)
+            values = {new if name == old else name: value for name, value in values.items()}
+        return values
 
     @model_validator(mode="after")
     def _valid(self) -> Self:
@@ -155,6 +174,11 @@ class BaseConfig(BaseModel):
     def runs_circuits(self) -> bool:
         """Whether any circuit is run, beside the exact answer."""
         return self.backend != "exact"
+
+    @property
+    def shots_each(self) -> int:
+        """Shots that the run's circuits are sent with."""
+        return self.shots
 
     @property
     def noisy(self) -> bool:

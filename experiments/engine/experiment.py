@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import numpy as np
@@ -89,19 +90,28 @@ class MixedState:
 
     def probabilities(self, bits: int) -> dict[int, float]:
         """Outcome → probability."""
-        found = np.asarray(self.matrices() if callable(self.matrices) else self.matrices)
-        if found.shape == (2**bits, 2**bits):
-            weights = np.diag(found).real
+        apart = self.ones(bits)
+        if apart is None:
+            weights = np.diag(self._found).real
         else:
             weights = np.ones(1)
-            for matrix in found:
-                weights = np.concatenate([weights * matrix[k, k].real for k in (0, 1)])
+            for pair in np.stack([1 - apart, apart], axis=1):
+                weights = np.concatenate([weights * chance for chance in pair])
         return {int(x): float(weights[x]) for x in np.flatnonzero(weights > 1e-12)}
+
+    def ones(self, bits: int) -> Array | None:
+        """P(1) of each bit (bits,), where the state is a product of theirs; None otherwise."""
+        found = self._found
+        return None if found.shape == (2**bits, 2**bits) else found[:, 1, 1].real
+
+    @cached_property
+    def _found(self) -> NDArray[np.complex128]:
+        return np.asarray(self.matrices() if callable(self.matrices) else self.matrices)
 
 
 @dataclass(frozen=True)
 class Histories:
-    """States before each reading of a circuit that reads on the way, as earlier readings leave them.
+    """States of a circuit that reads on the way, before each reading, as earlier ones leave them.
 
     ``readings``: the classical bits of each reading; ``states``: histories → states; ``seed``: of
     the histories that are followed.
@@ -230,7 +240,9 @@ class Outcome:
         result: the JSON object of the run, without what the engine adds.
         verdict: in words.
         picture: draws the picture.
-        template: of the page, and its ``values``: called when the page is made.
+        template: of the page: the base that all share, a path in ``qbrain.experiments``, or
+            ``package:path`` of another package's, which may extend the base.
+        values: of the template beside those of the base; called when the page is made.
         budget: rows (source of error, size) that together explain ``fit.rmse``.
         encoding: of the dataset's variables on disk.
     """
@@ -241,7 +253,7 @@ class Outcome:
     result: Mapping[str, Any]
     verdict: Verdict
     picture: Callable[[], Figure]
-    template: str
+    template: str = "report/base.html.jinja"
     values: Callable[[], Mapping[str, Any]] = dict
     budget: Sequence[tuple[str, float | None]] = ()
     encoding: Mapping[str, Any] = field(default_factory=dict)
@@ -278,14 +290,14 @@ class Experiment(ABC, Generic[K, M]):
 
         return open_run_sampler(config, qubits, record)
 
-    def prepare(self, folder: RunDirectory) -> None:  # noqa: B027  (most systems have nothing to do)
+    def prepare(self, folder: RunDirectory) -> None:
         """Do what comes before the first circuit, such as training; restartable."""
 
     def details(self) -> Mapping[str, Any]:
         """Further tables of the run's record: data, libraries."""
         return {}
 
-    def check_record(self, record: Mapping[str, Any]) -> None:  # noqa: B027
+    def check_record(self, record: Mapping[str, Any]) -> None:
         """Raise ``RunDirectoryError`` if a run to be resumed was begun on other data."""
 
     @property

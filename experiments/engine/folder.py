@@ -1,7 +1,8 @@
 """A run's folder on disk: what a kill at any moment must not lose.
 
 ``run.toml``     resolved configuration, seed, versions, device and calibration
-``steps.jsonl``  journal: one finished step a line, flushed to disk before the next one starts
+``sent/``        devices: circuits of each job and what is known of them, before it is sent
+``steps.jsonl``  journal: one finished job a line, flushed to disk before the next one starts
 ``result.nc``, ``result.json``, ``circuits.qpy``, ``figure.png``, ``report.html``: at the end
 
 Whole files are written beside their name and moved into place, so a file that exists is whole.
@@ -27,11 +28,15 @@ from typing import TYPE_CHECKING, Any
 import tomli_w
 
 from ..errors import RunDirectoryError
+from .readings import Heading
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-__all__ = ["RunDirectory", "versions"]
+__all__ = ["FORMAT", "RunDirectory", "versions"]
+
+# of the journal: 2 holds readings, which are replayed
+FORMAT = 2
 
 _PACKAGES = ("qbrain", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy", "scipy")
 
@@ -94,6 +99,7 @@ class RunDirectory:
                         "id": secrets.token_hex(8),
                         "system": system,
                         "created": now.isoformat(timespec="seconds"),
+                        "format": FORMAT,
                     },
                     "versions": versions(),
                 }
@@ -144,7 +150,7 @@ class RunDirectory:
     def write(self, name: str, content: bytes | Callable[[Path], None]) -> Path:
         """Write a whole file, durably and atomically. A callable gets the path to write to."""
         final = self.path / name
-        part = self.path / f".{name}.part{Path(name).suffix}"
+        part = final.with_name(f".{final.name}.part{final.suffix}")
         if callable(content):
             content(part)
         else:
@@ -163,6 +169,48 @@ class RunDirectory:
                 qpy.dump(list(circuits), handle)
 
         return self.write(name, dump)
+
+    def keep_sent(
+        self,
+        number: int,
+        circuits: Sequence[QuantumCircuit],
+        headings: Sequence[Heading],
+        keep: Sequence[bool],
+    ) -> None:
+        """Keep a job's circuits and headings before it is sent; ``sent`` gives them back.
+
+        ``keep``: whether every shot of a circuit is wanted in its order.
+        """
+        (self.path / "sent").mkdir(exist_ok=True)
+        self.write_circuits(f"sent/{number:04d}.qpy", circuits)
+        rows = [
+            {**heading.record(), "keep": bool(each)}
+            for heading, each in zip(headings, keep, strict=True)
+        ]
+        # written last: where it is, the circuits are
+        text = json.dumps({"job": number, "circuits": rows}, allow_nan=False) + "\n"
+        self.write(f"sent/{number:04d}.json", text.encode())
+
+    def sent(self, number: int) -> tuple[list[QuantumCircuit], list[Heading], list[bool]] | None:
+        """Circuits, headings and ``keep`` of a job that was made ready; None if it was not.
+
+        Raises ``RunDirectoryError`` for files that are damaged.
+        """
+        file = self.path / "sent" / f"{number:04d}.json"
+        if not file.exists():
+            return None
+        from qiskit import qpy
+
+        try:
+            rows = json.loads(file.read_text(encoding="utf-8"))["circuits"]
+            headings = [Heading.from_record(row) for row in rows]
+            with file.with_suffix(".qpy").open("rb") as handle:
+                circuits = list(qpy.load(handle))
+            if len(circuits) != len(headings):
+                raise ValueError(f"wanted {len(headings)} circuits, got {len(circuits)}")
+            return circuits, headings, [bool(row["keep"]) for row in rows]
+        except Exception as error:  # a damaged file makes the readers fail in any way
+            raise RunDirectoryError(f"{file}: not an intact record of a job: {error}") from None
 
     def write_result(self, result: Mapping[str, Any]) -> Path:
         """Write the run's JSON object; last of all, for its presence says that it is complete."""

@@ -15,15 +15,13 @@ No chain is the raw estimate: the first circuit's counts as they came.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qbrain.backends.extrapolation import extrapolate
 from qbrain.backends.readout import (
     ReadoutCalibration,
     calibration_states,
@@ -45,62 +43,13 @@ from qbrain.classical_feedback.rescaling import (
 )
 from qbrain.classical_feedback.synapse import FeedbackError
 
-from .chains import MTHREE, NAMES, RAW, Chain, label_of
+from .chains import MTHREE, NAMES, RAW, Chain, circuits_for, label_of
+from .points import Numbers, limit_at_no_noise, linear_limit
+from .readings import Reading
 
-__all__ = ["Mitigator", "Reading", "Role"]
+__all__ = ["Mitigator"]
 
-ZNE_MODELS = ("exponential", "linear")
 Array = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a circuit is for.
-
-    ``kind``: ``point``, ``echo``, ``zero`` or ``readout``. ``placement``: on which line of the
-    device. ``scale``: noise scale asked of folding. ``number``: which of the references it is, or
-    which of the calibration states.
-    """
-
-    kind: str = "point"
-    placement: int = 0
-    scale: float = 1.0
-    number: int = 0
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What came of a circuit: counts, the qubit read into each bit, two-qubit gates, known E."""
-
-    role: Role
-    counts: Mapping[int, int]
-    order: tuple[int, ...]
-    gates: int
-    exact: float | None = None
-
-    def record(self) -> dict[str, Any]:
-        """For the journal; ``from_record`` reads it back."""
-        role = self.role
-        return {
-            "role": [role.kind, role.placement, role.scale, role.number],
-            "counts": {str(x): c for x, c in self.counts.items()},
-            "order": list(self.order),
-            "gates": self.gates,
-            "exact": self.exact,
-        }
-
-    @classmethod
-    def from_record(cls, record: Mapping[str, Any]) -> Reading:
-        """What ``record`` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-        kind, placement, scale, number = record["role"]
-        exact = record["exact"]
-        return cls(
-            Role(str(kind), int(placement), float(scale), int(number)),
-            {int(x): int(c) for x, c in record["counts"].items()},
-            tuple(int(q) for q in record["order"]),
-            int(record["gates"]),
-            None if exact is None else float(exact),
-        )
 
 
 class Mitigator:
@@ -132,7 +81,7 @@ class Mitigator:
         self._survival: dict[tuple[Chain, int, float], Survival] = {}
         self._cached = lru_cache(maxsize=256)(self._estimator)
 
-    def learn(self, readings: Iterable[Reading]) -> None:
+    def calibrate(self, readings: Iterable[Reading]) -> None:
         """Take in references and calibrations; those of the same kind before them are dropped."""
         known = [r for r in readings if r.role.kind != "point"]
         if not known:
@@ -201,17 +150,10 @@ class Mitigator:
         last = self.wanted or None
         return sorted(dict.fromkeys(found), key=lambda chain: (chain == last, len(chain)))
 
-    def circuits_for(self, chain: Chain, readings: Iterable[Reading]) -> int:
-        """How many of the circuits a chain needs."""
-        return sum(self._needs(chain, reading.role) for reading in readings)
-
     @staticmethod
-    def _needs(chain: Chain, role: Role) -> bool:
-        if role.kind != "point" and role.kind not in chain:
-            return False
-        return (role.placement == 0 or "placements" in chain) and (
-            role.scale == 1 or "zne" in chain
-        )
+    def circuits_for(chain: Chain, readings: Iterable[Reading]) -> int:
+        """How many of the circuits a chain needs."""
+        return circuits_for(chain, readings)
 
     def _estimator(
         self, placement: int, order: tuple[int, ...], parity: int | None, readout: bool
@@ -281,20 +223,24 @@ class Mitigator:
         found = [self._at_scale(chain, reading) for reading in readings]
         gates = np.array([float(reading.gates) for reading in readings])
         # without two-qubit gates there is nothing to fold
-        if len(found) == 1 or gates[0] == 0:
+        if len(found) == 1 or np.ptp(gates) == 0:
             return found[0]
-        scales = gates / gates[0]
         errors = np.array([e.stderr for e in found])
-        limit = extrapolate(
-            scales,
-            [e.value for e in found],
-            errors,
-            models=ZNE_MODELS,
+        limit = limit_at_no_noise(
+            [
+                Numbers(np.array(e.value), np.array(e.stderr), n)
+                for e, n in zip(found, gates, strict=True)
+            ],
             asymptote=self._asymptote(chain),
             bounds=(0.0, 1.0),
         )
-        populations = _linear_limit(scales, np.array([e.populations for e in found]), errors)
-        return replace(found[0], value=limit.value, stderr=limit.stderr, populations=populations)
+        rows = np.array([e.populations for e in found])
+        return replace(
+            found[0],
+            value=float(limit.value),
+            stderr=float(limit.stderr),
+            populations=linear_limit(gates / gates[0], rows, errors),
+        )
 
     def _mthree(self, reading: Reading) -> Estimate:
         """Readout corrected by mthree; the error bar is that of the full inversion."""
@@ -309,9 +255,3 @@ class Mitigator:
         populations = levels / levels.sum()
         value = float(populations @ np.arange(self.neurons + 1)) / self.neurons
         return replace(full, value=value, populations=populations)
-
-
-def _linear_limit(scales: Array, rows: Array, errors: Array) -> Array:
-    """Each column of ``rows`` (scales, n) on a straight line, taken to scale 0."""
-    design = np.vander(scales, 2, increasing=True) / errors[:, None]
-    return np.asarray((np.linalg.pinv(design) @ (rows / errors[:, None]))[0])

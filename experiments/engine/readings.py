@@ -130,7 +130,10 @@ class Reading:
         """What :meth:`record` wrote. Raises KeyError, TypeError or ValueError for anything else."""
         heading = Heading.from_record(record)
         if "shots" not in record:
-            return cls(heading, {int(x): int(c) for x, c in record["counts"].items()})
+            counts = {int(x): int(c) for x, c in record["counts"].items()}
+            if not counts or min(counts.values()) < 1:
+                raise ValueError("wanted counts of at least one shot each")
+            return cls(heading, counts)
         shots, bits = (int(n) for n in record["shape"])
         raw = np.frombuffer(base64.b64decode(record["shots"], validate=True), dtype=np.uint8)
         if len(raw) != math.ceil(shots * bits / 8):
@@ -141,7 +144,9 @@ class Reading:
 
 def counts_of_bits(bits: Bits) -> dict[int, int]:
     """Outcome (bit i of it is column i) → shots."""
-    whole = bits.astype(np.int64) @ (1 << np.arange(bits.shape[1]))
+    # a machine word holds 62 bits; more need Python's integers
+    words = np.int64 if bits.shape[1] < 63 else object
+    whole = bits.astype(words) @ np.array([1 << i for i in range(bits.shape[1])], dtype=words)
     values, numbers = np.unique(whole, return_counts=True)
     return {int(v): int(c) for v, c in zip(values, numbers, strict=True)}
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbrain.backends.ibm import open_ibm_sampler
-from qbrain.backends.registry import open_sampler
+from qbrain.backends.registry import open_place, open_sampler
 
 from .config import BaseConfig
 
-__all__ = ["open_run_sampler"]
+__all__ = ["open_given_sampler", "open_run_sampler"]
 
 
 def open_run_sampler(
@@ -25,16 +25,42 @@ def open_run_sampler(
         BackendError: no such backend, or too few qubits.
         DeviceFault: the service does not answer.
     """
+    placements = getattr(config, "placements", 1)
+    fractional = getattr(config, "fractional_gates", False)
     if not config.on_device:
         return open_sampler(
-            config.backend, qubits=qubits, seed=config.seed or 0, shots_hint=config.shots
+            config.backend,
+            qubits=qubits,
+            seed=config.seed or 0,
+            shots_hint=config.shots_each,
+            placements=placements,
+            fractional=fractional,
         )
-    placed = (record or {}).get("physical_qubits")
     return open_ibm_sampler(
         config.backend,
         qubits=qubits,
-        places=None if placed is None else [list(placed)],
+        places=_recorded_places(record or {}),
         mode=config.execution_mode,
         twirling=config.twirling,
         decoupling=config.dynamical_decoupling,
+        placements=placements,
+        fractional=fractional,
+    )
+
+
+def _recorded_places(record: Mapping[str, Any]) -> list[list[int]] | None:
+    if "placements" in record:
+        return [list(place) for place in record["placements"]]
+    return [list(record["physical_qubits"])] if "physical_qubits" in record else None
+
+
+def open_given_sampler(place: Any, config: BaseConfig, qubits: int) -> Any:
+    """A sampler on a backend or sampler that was handed over in Python."""
+    return open_place(
+        place,
+        qubits=qubits,
+        seed=config.seed or 0,
+        shots_hint=config.shots_each,
+        placements=getattr(config, "placements", 1),
+        fractional=getattr(config, "fractional_gates", False),
     )

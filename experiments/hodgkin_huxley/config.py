@@ -83,9 +83,9 @@ class HodgkinHuxleyConfig(BaseConfig):
     )
     mitigation: Literal["none", "readout", "reference"] = circuit_field(
         "none",
-        description="readout: errors of reading, from two circuits sent along; reference: those "
-        "and the collision's, from two circuits with a collision of angle zero (a window of one "
-        "step)",
+        description="readout: readout errors, measured by two circuits sent along; reference: "
+        "those and the collision's, by two circuits with a collision of almost zero angle (a "
+        "window of one step)",
     )
 
     @property

@@ -1,8 +1,8 @@
-"""Pictures and report of a neuron's run: V(t), gates, conductance, the loop of V against I."""
+"""Pictures and verdict of a neuron's run: V(t), gates, conductance, the loop of V against I."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..report.figure import EXACT, MEASURED, inline_svg
-from ..report.page import render_page
+from ..engine.measures import Z95
+from ..report.figure import EXACT, MEASURED
+from ..report.verdict import follow_verdict
 
-__all__ = ["neuron_figure", "render_neuron_report", "verdict"]
+__all__ = ["conductance_figure", "neuron_figure", "verdict"]
 
 _COLOURS = {"n": "#1d4ed8", "m": "#c2410c", "h": "#15803d"}
 
@@ -54,7 +55,7 @@ def _gates(axes: Axes, data: xr.Dataset) -> None:
         axes.plot(data.time, own.exact_values, color=colour, lw=1.2)
         if "values_stderr" in data:
             axes.errorbar(
-                data.time, own["values"], 1.96 * own.values_stderr, fmt="o", ms=2.5, lw=0.8,
+                data.time, own["values"], Z95 * own.values_stderr, fmt="o", ms=2.5, lw=0.8,
                 color=colour, label=f"{name}, 95 %",
             )  # fmt: skip
         else:
@@ -72,7 +73,8 @@ def _loop(axes: Axes, data: xr.Dataset) -> None:
     axes.set_ylabel("V in mV from rest")
 
 
-def _conductance_figure(data: xr.Dataset) -> Figure:
+def conductance_figure(data: xr.Dataset) -> Figure:
+    """Conductance of the potassium channel, exact and measured."""
     figure = Figure(figsize=(9, 2.6), layout="constrained")
     axes = figure.subplots()
     axes.plot(data.time_fine, data.exact_conductance_fine, color=EXACT, lw=1.4, label="exact")
@@ -87,7 +89,7 @@ def _conductance_figure(data: xr.Dataset) -> Figure:
 
 
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
-    """(class, sentence): what the figures mean, by thresholds that the sentence names."""
+    """(class, sentence): what the numbers mean, by thresholds that the sentence names."""
     if result["shots"] is None:
         return "good", "Exact trajectory; no circuit was run."
     error, noise, swing = (result[k] for k in ("rmse_voltage", "shot_error", "voltage_swing"))
@@ -95,53 +97,7 @@ def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
         f"{result['backend']} against the exact curve: RMSE of V {error:.2f} mV of a swing of "
         f"{swing:.1f} mV; shots alone give {noise:.2f} mV."
     )
-    spikes = ""
     if result["spikes_exact"]:
-        spikes = f" Spikes: {result['spikes']}, exact {result['spikes_exact']}."
-    # the RMS of shot noise alone scatters by 10 to 20 % over a run's points
-    if error <= 1.25 * noise:
-        return "good", f"Followed the exact voltage within shot noise. {where}{spikes}"
-    if error <= 0.02 * swing:
-        return "good", f"Followed the exact voltage to 2 % of its swing. {where}{spikes}"
-    if error <= 0.1 * swing:
-        return "fair", f"Followed the exact voltage only roughly. {where}{spikes}"
-    return "poor", f"Did not follow the exact voltage. {where}{spikes}"
-
-
-def render_neuron_report(
-    *,
-    title: str,
-    result: Mapping[str, Any],
-    data: xr.Dataset,
-    record: Mapping[str, Any],
-    circuit: str,
-    validation: Sequence[Mapping[str, Any]],
-) -> str:
-    """The page as text, with its pictures inside."""
-    style, sentence = verdict(result)
-    rows = []
-    if "values_stderr" in data:
-        for name in data.variable.values:
-            own = data.sel(variable=name)
-            outside = np.abs(own["values"] - own.exact_values) > 1.96 * own.values_stderr
-            rows.append(
-                {
-                    "name": str(name),
-                    "rmse": result[f"rmse_{name}"],
-                    "raw": float(np.sqrt(np.mean((own.raw_values - own.exact_values) ** 2))),
-                    "outside": float(outside.mean()),
-                }
-            )
-    return render_page(
-        "hodgkin_huxley/report.html.jinja",
-        title=title,
-        style=style,
-        sentence=sentence,
-        result=result,
-        record=record,
-        gates=rows,
-        circuit=circuit,
-        validation=validation,
-        picture=inline_svg(neuron_figure(data, "")),
-        conductance=inline_svg(_conductance_figure(data)),
-    )
+        where += f" Spikes: {result['spikes']}, exact {result['spikes_exact']}."
+    near = (0.02 * swing, "2 % of its swing")
+    return follow_verdict("the exact voltage", where, error, noise, near, 0.1 * swing)

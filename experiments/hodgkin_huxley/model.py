@@ -38,11 +38,21 @@ from qbrain.reference.hodgkin_huxley.quantized_channel import (
 
 from .config import HodgkinHuxleyConfig
 
-__all__ = ["Ensemble", "NeuronModel", "make_drive"]
+__all__ = ["Ensemble", "NeuronModel", "make_drive", "powers_of", "variables_of"]
 
 Array = NDArray[np.float64]
 Gate = Literal["n", "m", "h"]
 Drive = ConstantDrive | ClassicalDrive | CoherentDrive | EntangledDrive
+
+
+def variables_of(config: HodgkinHuxleyConfig) -> tuple[Gate, ...]:
+    """The gate variables of a configuration's channels."""
+    return ("n", "m", "h") if config.channel == "full" else ("n",)
+
+
+def powers_of(config: HodgkinHuxleyConfig) -> Array:
+    """(channels, variables): a channel is open with probability Π x^power."""
+    return np.array([[4, 0, 0], [0, 3, 1]] if config.channel == "full" else [[4]], dtype=float)
 
 
 def make_drive(config: HodgkinHuxleyConfig) -> Drive:
@@ -82,9 +92,9 @@ class NeuronModel:
     def __init__(self, config: HodgkinHuxleyConfig) -> None:
         self.config = config
         self.full = config.channel == "full"
-        self.variables: tuple[Gate, ...] = ("n", "m", "h") if self.full else ("n",)
+        self.variables = variables_of(config)
         self.channels = ("K", "Na") if self.full else ("K",)
-        self.powers = np.array([[4, 0, 0], [0, 3, 1]] if self.full else [[4]], dtype=float)
+        self.powers = powers_of(config)
         self.drive = make_drive(config)
         self.membrane = Membrane(capacitance=config.capacitance)
         # the whole neuron's conductances are those of 1952
@@ -169,7 +179,7 @@ class NeuronModel:
         return Ensemble(one.voltage[0], one.values[0], [_only(c) for c in one.controls])
 
     def repeated(self, repetitions: int, shots: int, seed: int) -> Ensemble:
-        """The same loop on circuits without errors, with shots drawn anew each time.
+        """The same loop on circuits without errors, with its own shots each time.
 
         Joint readings of a channel are drawn apart from those of its gates.
         """

@@ -1,116 +1,81 @@
-"""The quantized Hodgkin-Huxley neuron, end to end: gates as qubits under the membrane's voltage.
+"""The quantized Hodgkin-Huxley neuron: gates as qubits under the membrane's voltage.
 
-``start`` makes a run directory and runs into it; ``resume`` goes on where a run was cut off. At
-every step the gates are read, what was read gives conductances, these the voltage, and the voltage
-the angles of the next step's collisions (:mod:`qbrain.classical_feedback.membrane`).
+At every step the gates are read, what was read gives conductances, these the voltage, and the
+voltage the angles of the next step's collisions (:mod:`qbrain.classical_feedback.membrane`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.classical_feedback.synapse import FeedbackError
 
-from ..engine.folder import RunDirectory
-from ..engine.running import FeedbackLoop, Measured, Stepwise, estimate_run, resume_run, start_run
+from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol
 from ..errors import ConfigError
-from .circuits import GateCircuits
+from .circuits import GateCircuits, GateReadings, qubits_of
 from .config import HodgkinHuxleyConfig
+from .measured import Measured
 from .model import NeuronModel
+from .result import outcome_of
 
-__all__ = ["NeuronExperiment", "estimate_hodgkin_huxley", "resume", "start"]
-
-SYSTEM = "hodgkin-huxley"
-Array = NDArray[np.float64]
-Step = Measured[GateControl, GateReading]
+__all__ = ["NeuronExperiment"]
 
 
-class NeuronExperiment(Stepwise[GateControl]):
-    """A run's model, law and circuits; fails before anything is written.
+class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
+    """A run's model, law and circuits.
 
     Raises:
         ConfigError: a step longer than the fastest rate allows, or a model out of its range.
-        BackendError: no such backend, or too few qubits.
-        DeviceFault: the service does not answer.
     """
 
-    def __init__(
-        self, config: HodgkinHuxleyConfig, record: Mapping[str, Any] | None = None
-    ) -> None:
-        super().__init__()
-        self.config = config
+    name = "gates"
+
+    def __init__(self, config: HodgkinHuxleyConfig, bench: Bench | None) -> None:
+        super().__init__(config, bench)
         try:
             self.model = NeuronModel(config)
         except FeedbackError as error:
             raise ConfigError(str(error)) from None
-        self.circuits: GateCircuits | None = (
-            GateCircuits(self.model, record) if config.runs_circuits else None
+        self.circuits = GateCircuits(self.model)
+
+    @classmethod
+    def qubits_of(cls, config: HodgkinHuxleyConfig) -> int:
+        """Gates, and the ancillas that they meet."""
+        return qubits_of(config)
+
+    @property
+    def jobs(self) -> int:
+        """One a time."""
+        return len(self.model.times)
+
+    def protocol(self) -> Protocol[Measured]:
+        """A job a time, whose collisions follow the gates that were read before it."""
+        law = self.model.law(self.config.shots * int(self.model.copies.min()))
+        estimate = GateReadings(
+            self.circuits.registers,
+            self.model.powers,
+            corrected=self.config.mitigation != "none",
         )
-        self.law = self.model.law(self.circuits.readings if self.circuits else 1)
-        # errors of reading of each register, once the first step has measured them
-        self.wrong: list[Array] | None = None
+        times = self.model.times.tolist()
+        controls: list[GateControl] = [law.start()]
+        readings: list[GateReading] = []
+        raw: list[GateReading] = []
+        voltage: list[float] = []
+        for k in range(len(times)):
+            if k:
+                controls.append(law(controls[-1], readings, times[k] - times[k - 1]))
+            found = yield Job(
+                lambda k=k, until=tuple(controls): self.circuits.tasks(k, until),  # type: ignore[misc]
+                note=lambda r, now=controls[-1]: (  # type: ignore[misc]
+                    f"V = {float(law.voltage(now, estimate(r))):6.1f} mV"
+                ),
+            )
+            readings.append(estimate(found))
+            raw.append(estimate.raw(found))
+            voltage.append(float(law.voltage(controls[-1], readings[-1])))
+        return Measured(controls, readings, raw, np.array(voltage), estimate.readout)
 
-    def measure(self, run: RunDirectory) -> list[Step]:
-        """Run what is not in the journal yet."""
-        if self.circuits is None:
-            return []
-        loop = FeedbackLoop(
-            times=self.model.times.tolist(),
-            start=self.law.start(),
-            law=self.law,
-            build=self.build,
-            estimate=self._estimate,
-            sampler=self.circuits.sampler,
-            shots=self.config.shots,
-            describe=lambda s: f"V = {float(self.law.voltage(s.control, s.estimate)):6.1f} mV",
-        )
-        return loop.run(run)
-
-    def step_circuits(
-        self, index: int, controls: Sequence[GateControl]
-    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        """See :class:`qbrain.experiments.engine.running.Stepwise`."""
-        assert self.circuits is not None
-        return self.circuits.circuits(index, controls)
-
-    def _estimate(
-        self, counts: Sequence[Mapping[int, int]], records: list[dict[str, Any]]
-    ) -> GateReading:
-        assert self.circuits is not None
-        if len(counts) > len(self.circuits.registers):
-            self.wrong = self.circuits.wrong(counts)
-        return self.circuits.reading(counts, self.wrong)
-
-    def foreseen(self) -> list[list[QuantumCircuit]]:
-        """Circuits of each step of a run that keeps to the noise-free loop."""
-        assert self.circuits is not None
-        controls = self.model.noiseless().controls
-        return [self.circuits.circuits(k, controls)[0] for k in range(len(controls))]
-
-    def finish(self, run: RunDirectory, done: Sequence[Step], began: float) -> dict[str, Any]:
-        """Write everything a finished run holds and return its JSON object."""
-        from .result import finish
-
-        return finish(self, run, done, began)
-
-
-def start(config: HodgkinHuxleyConfig, out: Path | None) -> dict[str, Any]:
-    """Run into a new directory ``out``; see :func:`qbrain.experiments.engine.running.start_run`."""
-    return start_run(SYSTEM, config, out, NeuronExperiment)
-
-
-def resume(path: Path) -> dict[str, Any]:
-    """Go on with an interrupted run; see :func:`qbrain.experiments.engine.running.resume_run`."""
-    return resume_run(SYSTEM, path, HodgkinHuxleyConfig, NeuronExperiment)
-
-
-def estimate_hodgkin_huxley(config: HodgkinHuxleyConfig) -> dict[str, Any]:
-    """Cost of a run before it; see :func:`qbrain.experiments.engine.running.estimate_run`."""
-    return estimate_run(SYSTEM, config, NeuronExperiment)
+    def outcome(self, measured: Measured | None) -> Outcome:
+        """Voltage and gates against the exact neuron."""
+        return outcome_of(self.config, self.model, measured)

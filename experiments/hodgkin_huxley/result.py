@@ -1,10 +1,9 @@
-"""What a neuron's run measured: dataset, figures of merit, picture, report."""
+"""What a neuron's run measured: dataset, distance from the exact answer, picture and page."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,64 +13,80 @@ from qbrain.reference.hodgkin_huxley import spike_times
 from qbrain.reference.hodgkin_huxley.channel_drives import ConstantDrive
 from qbrain.reference.hodgkin_huxley.hysteresis import limit_cycle
 
-from ..engine.folder import RunDirectory
-from ..report.figure import save_figure
-from ..report.page import backend_in_words, validation_table
-from .figure import neuron_figure, render_neuron_report
+from ..engine.experiment import Fit, Outcome, Verdict
+from ..engine.measures import Z95, netcdf_attributes, rms
+from ..report.figure import inline_svg
+from ..report.page import backend_in_words
+from .config import HodgkinHuxleyConfig
+from .figure import conductance_figure, neuron_figure, verdict
+from .measured import Measured
 from .model import Ensemble, NeuronModel
 
-if TYPE_CHECKING:
-    from .protocol import NeuronExperiment, Step
-
-__all__ = ["finish", "sampled_area"]
+__all__ = ["outcome_of", "sampled_area"]
 
 Array = NDArray[np.float64]
 REPETITIONS = 400
 _MV, _PER_AREA = {"units": "mV"}, {"units": "µA/cm²"}
 
 
-def finish(
-    experiment: NeuronExperiment, run: RunDirectory, done: Sequence[Step], began: float
-) -> dict[str, Any]:
-    """Write everything a finished run holds and return its JSON object."""
-    config, model = experiment.config, experiment.model
+def outcome_of(
+    config: HodgkinHuxleyConfig, model: NeuronModel, measured: Measured | None
+) -> Outcome:
+    """Voltage and gates against the exact neuron."""
     # repetitions without errors but those of the shots, whose scatter is the band
-    ideal = model.repeated(REPETITIONS, config.shots, seed=config.seed or 0) if done else None
-    data = _dataset(experiment, done, ideal)
-    result = _summary(experiment, data, done)
-    if ideal is not None:
+    ideal = model.repeated(REPETITIONS, config.shots, seed=config.seed or 0) if measured else None
+    data = _dataset(config, model, measured, ideal)
+    fit = _fit(data)
+    result = _summary(config, model, data, fit)
+    if measured is not None and ideal is not None:
+        result |= _of_circuits(data, fit)
         result["loop_area_stderr"] = _area_scatter(model, ideal, data.current.values)
-    result["wall_seconds"] = round(time.perf_counter() - began, 3)
-    result["run_dir"] = str(run.path)
-    run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
-    sent = experiment.sent(done)
-    if sent:
-        run.write_circuits("circuits.qpy", sent)
-    title = _title(experiment)
-    run.write("figure.png", lambda path: save_figure(neuron_figure(data, title), path))
-    page = render_neuron_report(
-        title=title,
-        result=result,
-        data=data,
-        record=run.record(),
-        circuit=str(sent[-1].draw("text", fold=110)) if sent and sent[-1].size() < 80 else "",
-        validation=validation_table([record for m in done for record in m.validation]),
-    )
-    run.write("report.html", page.encode())
-    run.write_result(result)
-    return result
-
-
-def _title(experiment: NeuronExperiment) -> str:
-    config = experiment.config
+        if measured.readout is not None:
+            result["readout_errors"] = [each.tolist() for each in measured.readout]
+            # name of version 0.1
+            result["wrong_readings"] = result["readout_errors"]
     what = "potassium channel" if config.channel == "K" else "K, Na and leak"
-    return f"Hodgkin-Huxley, {what}, {config.drive} drive: {backend_in_words(config.backend)}"
+    title = f"Hodgkin-Huxley, {what}, {config.drive} drive: {backend_in_words(config.backend)}"
+
+    def values() -> Mapping[str, Any]:
+        return {"gates": _gate_rows(data), "conductance": inline_svg(conductance_figure(data))}
+
+    return Outcome(
+        title=title,
+        data=data,
+        fit=fit,
+        result=result,
+        verdict=Verdict(*verdict({"backend": config.backend, **result})),
+        picture=lambda: neuron_figure(data, title),
+        template="hodgkin_huxley/report.html.jinja",
+        values=values,
+        budget=[("shots", fit.shot_error), ("finite steps", result.get("step_error"))],
+    )
+
+
+def _fit(data: xr.Dataset) -> Fit:
+    observable = "voltage, mV"
+    error = data.voltage.values - data.exact_voltage.values
+    if "band_low" not in data:
+        return Fit(observable, rms(error), float(np.abs(error).max()))
+    inside = (data.voltage >= data.band_low) & (data.voltage <= data.band_high)
+    # the loop followed the corrected readings: there is no voltage without mitigation
+    return Fit(
+        observable,
+        rms(error),
+        float(np.abs(error).max()),
+        None,
+        rms(data.shot_error.values),
+        float(np.mean(inside)),
+    )
 
 
 def _dataset(
-    experiment: NeuronExperiment, done: Sequence[Step], ideal: Ensemble | None
+    config: HodgkinHuxleyConfig,
+    model: NeuronModel,
+    measured: Measured | None,
+    ideal: Ensemble | None,
 ) -> xr.Dataset:
-    model, config = experiment.model, experiment.config
     exact, times = model.exact, model.times
     fine: Array = np.linspace(0, config.time, max(800, 4 * config.steps) + 1, dtype=np.float64)
     dense = model.simulate(fine)
@@ -82,13 +97,11 @@ def _dataset(
         "exact_voltage_fine": ("time_fine", dense.voltage.values, _MV),
         "exact_conductance_fine": ("time_fine", dense.conductance.values, {"units": "mS/cm²"}),
         "current_fine": ("time_fine", np.asarray(model.drive.current(fine)) + 0 * fine, _PER_AREA),
+        "voltage": ("time", exact.voltage.values, _MV),
+        "values": (("time", "variable"), model.exact_values),
     }
-    if done:
-        assert ideal is not None
-        variables |= _measured(experiment, done, ideal)
-    else:
-        variables["voltage"] = ("time", exact.voltage.values, _MV)
-        variables["values"] = (("time", "variable"), model.exact_values)
+    if measured is not None and ideal is not None:
+        variables |= _measured(model, measured) | _band(model, ideal)
     return xr.Dataset(
         variables,
         coords={
@@ -97,54 +110,41 @@ def _dataset(
             "variable": list(model.variables),
             "channel": list(model.channels),
         },
-        attrs={
-            "system": "hodgkin-huxley",
-            **{
-                # netCDF has no truth values
-                name: int(value) if isinstance(value, bool) else value
-                for name, value in config.model_dump(exclude_none=True).items()
-                if isinstance(value, str | int | float)
-            },
-        },
+        attrs={"system": "hodgkin-huxley", **netcdf_attributes(config)},
     )
 
 
-def _measured(
-    experiment: NeuronExperiment, done: Sequence[Step], ideal: Ensemble
-) -> dict[str, Any]:
-    model, circuits = experiment.model, experiment.circuits
-    assert circuits is not None
-    steps = [m.step for m in done]
-    readings = [s.estimate for s in steps]
-    raw = [circuits.reading(s.counts, None) for s in steps]
-    voltage = np.array([float(experiment.law.voltage(s.control, s.estimate)) for s in steps])
-    low, high = np.percentile(ideal.voltage, (2.5, 97.5), axis=0)
-    only_steps = model.noiseless()
+def _measured(model: NeuronModel, measured: Measured) -> dict[str, Any]:
+    readings, controls = measured.readings, measured.controls
     gates, channels = ("time", "variable"), ("time", "channel")
+    opened = np.array([r.open for r in readings])
     return {
-        "voltage": ("time", voltage, _MV),
+        "voltage": ("time", measured.voltage, _MV),
         "values": (gates, np.array([r.values for r in readings])),
         "values_stderr": (gates, np.array([r.stderr for r in readings])),
-        "raw_values": (gates, np.array([r.values for r in raw])),
-        "open": (channels, np.array([r.open for r in readings])),
+        "raw_values": (gates, np.array([r.values for r in measured.raw])),
+        "open": (channels, opened),
         "open_stderr": (channels, np.array([r.open_stderr for r in readings])),
-        "conductance": (
-            "time", model.conductance(np.array([r.open[0] for r in readings])),
-            {"units": "mS/cm²"},
-        ),
-        "angles": (gates, np.array([s.control.angles for s in steps])),
-        "openings": (gates, np.array([s.control.openings for s in steps])),
-        # where 95 % of runs with as many shots lie that have no other errors
+        "conductance": ("time", model.conductance(opened[:, 0]), {"units": "mS/cm²"}),
+        "angles": (gates, np.array([c.angles for c in controls])),
+        "openings": (gates, np.array([c.openings for c in controls])),
+    }
+
+
+def _band(model: NeuronModel, ideal: Ensemble) -> dict[str, Any]:
+    """Where 95 % of runs with as many shots lie that have no other errors, and those errors."""
+    low, high = np.percentile(ideal.voltage, (2.5, 97.5), axis=0)
+    gates, only_steps = ("time", "variable"), model.noiseless().voltage
+    scatter = np.sqrt(np.mean((ideal.voltage - only_steps) ** 2, axis=0))
+    return {
         "band_low": ("time", low, _MV),
         "band_high": ("time", high, _MV),
         "band_stderr": ("time", ideal.voltage.std(axis=0), _MV),
         "values_band_low": (gates, np.percentile(ideal.values, 2.5, axis=0)),
         "values_band_high": (gates, np.percentile(ideal.values, 97.5, axis=0)),
-        "step_error": ("time", only_steps.voltage - model.exact.voltage.values, _MV),
-        "shot_error": (
-            "time", np.sqrt(np.mean((ideal.voltage - only_steps.voltage) ** 2, axis=0)), _MV,
-        ),
-    }  # fmt: skip
+        "step_error": ("time", only_steps - model.exact.voltage.values, _MV),
+        "shot_error": ("time", scatter, _MV),
+    }
 
 
 def sampled_area(
@@ -177,74 +177,77 @@ def _area_scatter(model: NeuronModel, ideal: Ensemble, current: Array) -> float 
     return float(np.std(found)) if found else None
 
 
-def _rms(values: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=float)))))
-
-
-def _summary(
-    experiment: NeuronExperiment, data: xr.Dataset, done: Sequence[Step]
-) -> dict[str, Any]:
-    model, config, circuits = experiment.model, experiment.config, experiment.circuits
-    times, exact = model.times, data.exact_voltage.values
-    error = data.voltage.values - exact
-    period = model.period
-    current = data.current.values
-    area_exact = sampled_area(times, exact, current, period)
-    # both are counted in the direction in which the exact loop runs
-    direction = float(np.sign(area_exact)) if area_exact else 1.0
-    area = sampled_area(times, data.voltage.values, current, period)
-    records = [record for m in done for record in m.validation]
-    fine = data.exact_voltage_fine.values
-    result: dict[str, Any] = {
-        "system": "hodgkin-huxley",
-        "backend": config.backend,
-        "channel": config.channel,
-        "drive": config.drive,
-        "qubits": circuits.qubits if circuits else 0,
-        "steps": config.steps,
-        "shots": config.shots if circuits else None,
-        "circuits": len(records),
-        "validated": sum(1 for record in records if record["checks"]),
-        "two_qubit_gates": max((r["two_qubit_gates"] for r in records), default=0),
-        "depth": max((r["depth"] for r in records), default=0),
-        "rmse_voltage": _rms(error),
-        "max_error_voltage": float(np.abs(error).max()),
-        "voltage_swing": float(np.ptp(fine)),
-        "loop_area": None if area is None else direction * area,
-        "loop_area_exact": None if area_exact is None else abs(area_exact),
-        "loop_area_limit_cycle": _cycle_area(model),
-        "spikes": len(spike_times(times, data.voltage.values)),
-        "spikes_exact": len(spike_times(data.time_fine.values, fine)),
-        "reading": config.reading,
-        "window": config.window_steps if circuits else None,
-        "ancilla": config.ancilla_form if circuits else None,
-        "mitigation": config.mitigation if circuits else "none",
-    }
-    for index, name in enumerate(model.variables):
-        result[f"rmse_{name}"] = _rms(
-            (data["values"] - data.exact_values).isel(variable=index).values
-        )
-    if done:
-        assert circuits is not None
-        raw = (data.raw_values - data.exact_values).values
-        result |= {
-            "rmse_gates": _rms((data["values"] - data.exact_values).values),
-            "rmse_gates_raw": _rms(raw),
-            "shot_error": _rms(data.shot_error.values),
-            "step_error": _rms(data.step_error.values),
-            "band_coverage": float(
-                np.mean((data.voltage >= data.band_low) & (data.voltage <= data.band_high))
-            ),
-        }
-        details = circuits.device
-        result |= {k: details[k] for k in ("physical_qubits", "calibration") if k in details}
-        if experiment.wrong is not None:
-            result["wrong_readings"] = [each.tolist() for each in experiment.wrong]
-    return result
-
-
 def _cycle_area(model: NeuronModel) -> float | None:
     """Area of the exact limit cycle, of a quantized channel under a drive with a period."""
     if model.full or isinstance(model.drive, ConstantDrive):
         return None
     return float(limit_cycle(model.channel, model.drive).area)
+
+
+def _areas(model: NeuronModel, data: xr.Dataset) -> dict[str, Any]:
+    """Areas of the loop, both counted in the direction in which the exact loop runs."""
+    area, exact = (
+        sampled_area(model.times, each.values, data.current.values, model.period)
+        for each in (data.voltage, data.exact_voltage)
+    )
+    direction = float(np.sign(exact)) if exact else 1.0
+    return {
+        "loop_area": None if area is None else direction * area,
+        "loop_area_exact": None if exact is None else abs(exact),
+        "loop_area_limit_cycle": _cycle_area(model),
+    }
+
+
+def _summary(
+    config: HodgkinHuxleyConfig, model: NeuronModel, data: xr.Dataset, fit: Fit
+) -> dict[str, Any]:
+    ran = "values_stderr" in data
+    error = (data["values"] - data.exact_values).values
+    return {
+        "channel": config.channel,
+        "drive": config.drive,
+        "steps": config.steps,
+        "shots": config.shots if ran else None,
+        "reading": config.reading,
+        "window": config.window_steps if ran else None,
+        "ancilla": config.ancilla_form if ran else None,
+        "mitigation": config.mitigation if ran else "none",
+        "voltage_swing": float(np.ptp(data.exact_voltage_fine.values)),
+        **_areas(model, data),
+        "spikes": len(spike_times(data.time.values, data.voltage.values)),
+        "spikes_exact": len(spike_times(data.time_fine.values, data.exact_voltage_fine.values)),
+        **{f"rmse_{name}": rms(error[:, index]) for index, name in enumerate(model.variables)},
+        # names of version 0.1
+        "rmse_voltage": fit.rmse,
+        "max_error_voltage": fit.max_error,
+    }
+
+
+def _of_circuits(data: xr.Dataset, fit: Fit) -> dict[str, Any]:
+    return {
+        "rmse_gates": rms((data["values"] - data.exact_values).values),
+        "rmse_gates_raw": rms((data.raw_values - data.exact_values).values),
+        "step_error": rms(data.step_error.values),
+        "shot_error": fit.shot_error,
+        # name of version 0.1
+        "band_coverage": fit.coverage,
+    }
+
+
+def _gate_rows(data: xr.Dataset) -> list[dict[str, Any]]:
+    """Errors of each gate variable, for the page."""
+    if "values_stderr" not in data:
+        return []
+    rows = []
+    for name in data.variable.values:
+        own = data.sel(variable=name)
+        error = (own["values"] - own.exact_values).values
+        rows.append(
+            {
+                "name": str(name),
+                "rmse": rms(error),
+                "raw": rms((own.raw_values - own.exact_values).values),
+                "outside": float(np.mean(np.abs(error) > Z95 * own.values_stderr.values)),
+            }
+        )
+    return rows

@@ -16,6 +16,7 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
 from qbrain.backends.compile import expected_fidelity, is_line_local, to_isa
+from qbrain.backends.fitting import reports_errors
 from qbrain.backends.fractional import fold_angles
 from qbrain.circuits import dicke_encoding
 from qbrain.circuits.lmg import logical_program, pair_sequence
@@ -30,9 +31,9 @@ from .config import LMGConfig
 __all__ = [
     "CircuitSource",
     "DickeCircuits",
-    "Drive",
     "ExactEnergy",
     "Formula",
+    "PhaseSchedule",
     "Prepared",
     "QubitCircuits",
     "first_word",
@@ -48,7 +49,7 @@ State = NDArray[np.complex128]
 
 
 @dataclass(frozen=True)
-class Drive:
+class PhaseSchedule:
     """Control history up to a time: the increment g0·∫r dt of each interval, and its length."""
 
     phases: tuple[float, ...]
@@ -79,8 +80,8 @@ class CircuitSource(Protocol):
     qubits: int
     trotter: Steps
 
-    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
-        """Circuit to the end of ``drive`` from the initial state.
+    def prepare(self, schedule: PhaseSchedule, name: str, steps: int | None = None) -> Prepared:
+        """Circuit to the end of ``schedule`` from the initial state.
 
         ``steps``: Trotter steps, where other than ``trotter`` says.
         """
@@ -91,8 +92,8 @@ class CircuitSource(Protocol):
     def values(self) -> Array:
         """Excitation n/N of every outcome, or of every excitation number."""
 
-    def step(self, drive: Drive, name: str) -> Prepared:
-        """Circuit of the last interval of ``drive`` alone, for a sampler that keeps its state."""
+    def step(self, schedule: PhaseSchedule, name: str) -> Prepared:
+        """The last interval of ``schedule`` alone, for a sampler that keeps its state."""
 
     def table(self) -> NDArray[np.int64] | None:
         """Excitation number of each outcome (-1: no state); None counts ones."""
@@ -109,18 +110,18 @@ class ExactEnergy:
             self._orbit = Orbit(LMG(model.neurons, model.gamma, 1.0), initial)
         self._weights = np.arange(model.neurons + 1) / model.neurons
 
-    def __call__(self, drive: Drive) -> float:
-        """E after the drive."""
+    def __call__(self, schedule: PhaseSchedule) -> float:
+        """E after the schedule."""
         if self._orbit is not None:
-            return float(self._orbit.excitation([sum(drive.phases)])[0])
-        return float(np.abs(self.amplitudes(drive)) ** 2 @ self._weights)
+            return float(self._orbit.excitation([sum(schedule.phases)])[0])
+        return float(np.abs(self.amplitudes(schedule)) ** 2 @ self._weights)
 
-    def amplitudes(self, drive: Drive) -> State:
-        """Dicke amplitudes after the drive, shape (N+1,)."""
+    def amplitudes(self, schedule: PhaseSchedule) -> State:
+        """Dicke amplitudes after the schedule, shape (N+1,)."""
         if self._orbit is not None:
-            return np.asarray(self._orbit.amplitudes([sum(drive.phases)])[0])
-        couplings = np.array(drive.phases) / drive.dt
-        return np.asarray(piecewise_states(self.model, self.initial, couplings, drive.dt)[-1])
+            return np.asarray(self._orbit.amplitudes([sum(schedule.phases)])[0])
+        couplings = np.array(schedule.phases) / schedule.dt
+        return np.asarray(piecewise_states(self.model, self.initial, couplings, schedule.dt)[-1])
 
 
 class _Growing:
@@ -154,15 +155,15 @@ class Formula:
     splitting: Literal["collective", "pairwise"]
 
 
-def split(config: LMGConfig, drive: Drive, trotter: int) -> list[float]:
-    """Phases of the Trotter steps that a drive becomes."""
-    stepwise = [p / trotter for p in drive.phases for _ in range(trotter)]
+def split(config: LMGConfig, schedule: PhaseSchedule, trotter: int) -> list[float]:
+    """Phases of the Trotter steps that a schedule becomes."""
+    stepwise = [p / trotter for p in schedule.phases for _ in range(trotter)]
     if config.evolution == "incremental":
         return stepwise
-    total = sum(drive.phases)
+    total = sum(schedule.phases)
     if config.single_layer and config.encoding == "qubit":
         return [total]
-    return [total / trotter] * trotter if config.own_depth else stepwise
+    return [total / trotter] * trotter if config.fixed_depth else stepwise
 
 
 def _local(program: StepProgram, target: Target) -> bool:
@@ -170,19 +171,21 @@ def _local(program: StepProgram, target: Target) -> bool:
 
 
 def formula_on(config: LMGConfig, initial: int, target: Target) -> Formula:
-    """The formula for a target: pair by pair on a swap network, else in collective layers.
+    """The formula for a target: pair by pair where gates have errors, else in collective layers.
 
-    A network is needed where the target has no edge between every two qubits; where one axis
-    alone interacts and h = 0, pairs commute and both are the same. On a network without field
-    the default is order 1: its sweeps run to and fro, so that every even number of steps is a
-    formula of order 2, at the same number of gates.
+    Pair by pair, both axes of a pair cost two gates together; so does a swap network, which is
+    needed where the target has no edge between every two qubits. Where one axis alone interacts
+    and h = 0, pairs commute and both are the same. Without field the default of a pairwise formula
+    is order 1: its sweeps run to and fro, so that every even number of steps is a formula of order
+    2, at the same number of gates. A state that is not checked densely needs collective layers.
     """
     # where all terms commute every order is the same formula
     if config.single_layer and config.encoding == "qubit":
         return Formula(1, "collective")
     if config.encoding == "qubit":
         probe = logical_program(config.neurons, config.gamma, initial=initial)
-        if not _local(probe, target):
+        dense = config.neurons <= _DENSE_NEURONS and config.validation != "matrix-product-state"
+        if not _local(probe, target) or (dense and reports_errors(target)):
             default = 1 if config.field == 0 else 2
             return Formula(config.trotter_order or default, "pairwise")
     return Formula(config.trotter_order or 2, "collective")
@@ -252,8 +255,8 @@ class QubitCircuits:
         turn = 0.1 if self.config.field else 0.0
         return 1 - expected_fidelity(self._isa.program.bind(0, 0.1, turn), self.target)
 
-    def _field_phase(self, drive: Drive, steps: int) -> float:
-        return self.config.field * drive.dt / steps
+    def _field_phase(self, schedule: PhaseSchedule, steps: int) -> float:
+        return self.config.field * schedule.dt / steps
 
     def _expected(self, phases: list[float], field_phase: float) -> State:
         """State of the product formula by the references, in classical-bit order.
@@ -287,10 +290,13 @@ class QubitCircuits:
         self._reached = (phases, last)
         return np.asarray(last)
 
-    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
-        """Circuit to the end of ``drive`` from the initial state."""
-        steps = steps or self.trotter(sum(drive.phases))
-        phases, field_phase = split(self.config, drive, steps), self._field_phase(drive, steps)
+    def prepare(self, schedule: PhaseSchedule, name: str, steps: int | None = None) -> Prepared:
+        """Circuit to the end of ``schedule`` from the initial state."""
+        steps = steps or self.trotter(sum(schedule.phases))
+        phases, field_phase = (
+            split(self.config, schedule, steps),
+            self._field_phase(schedule, steps),
+        )
         logical = isa = self._logical.circuit(phases, field_phase)
         if self._isa is not self._logical:
             isa = self._isa.circuit(phases, field_phase)
@@ -298,31 +304,31 @@ class QubitCircuits:
             isa = to_isa(fold_angles(isa, self.target), self.target)
         return Prepared(
             *(name, logical, isa, self._expected(phases, field_phase)),
-            *(self._values, self._exact(drive)),
+            *(self._values, self._exact(schedule)),
         )
 
-    def step(self, drive: Drive, name: str) -> Prepared:
-        """Circuit of the last interval of ``drive`` alone, for a sampler that keeps its state.
+    def step(self, schedule: PhaseSchedule, name: str) -> Prepared:
+        """Circuit of the last interval of ``schedule`` alone, for a sampler that keeps its state.
 
         The gate sees it on top of the reference's state before the interval.
         """
-        if not drive.phases:
-            return self.prepare(drive, name)
-        steps = self.trotter(sum(drive.phases))
-        field_phase = self._field_phase(drive, steps)
+        if not schedule.phases:
+            return self.prepare(schedule, name)
+        steps = self.trotter(sum(schedule.phases))
+        field_phase = self._field_phase(schedule, steps)
         before = self._expected(
-            split(self.config, Drive(drive.phases[:-1], drive.dt), steps), field_phase
+            split(self.config, PhaseSchedule(schedule.phases[:-1], schedule.dt), steps), field_phase
         )
         program = self._isa.program
         evolved = QuantumCircuit(self.qubits)
         for k in range(steps):
-            piece = program.bind(k, drive.phases[-1] / steps, field_phase)
+            piece = program.bind(k, schedule.phases[-1] / steps, field_phase)
             evolved.compose(piece, inplace=True, copy=False)
         measure_neurons(evolved, range(self.qubits))
-        phases = split(self.config, drive, steps)
+        phases = split(self.config, schedule, steps)
         return Prepared(
             *(name, evolved, evolved, self._expected(phases, field_phase)),
-            *(self._values, self._exact(drive), before),
+            *(self._values, self._exact(schedule), before),
         )
 
 
@@ -375,33 +381,35 @@ class DickeCircuits:
         step = to_isa(self._program.program.bind(0, 0.1, turn), self.target)
         return 1 - expected_fidelity(step, self.target)
 
-    def prepare(self, drive: Drive, name: str, steps: int | None = None) -> Prepared:
-        """Circuit to the end of ``drive`` from the initial state."""
+    def prepare(self, schedule: PhaseSchedule, name: str, steps: int | None = None) -> Prepared:
+        """Circuit to the end of ``schedule`` from the initial state."""
         if self.config.synthesis == "trotter":
-            logical, amplitudes = self._formula(drive, steps or self.trotter(sum(drive.phases)))
+            logical, amplitudes = self._formula(
+                schedule, steps or self.trotter(sum(schedule.phases))
+            )
         else:
-            logical = self._exact_circuit(drive)
-            amplitudes = self._exact.amplitudes(drive)
+            logical = self._exact_circuit(schedule)
+            amplitudes = self._exact.amplitudes(schedule)
         isa = to_isa(logical, self.target)
         expected = np.where(self._table < 0, 0, amplitudes[self._table])
-        return Prepared(name, logical, isa, expected, self._values, self._exact(drive))
+        return Prepared(name, logical, isa, expected, self._values, self._exact(schedule))
 
-    def _exact_circuit(self, drive: Drive) -> QuantumCircuit:
-        if drive.phases[: len(self._reached)] != self._reached:
+    def _exact_circuit(self, schedule: PhaseSchedule) -> QuantumCircuit:
+        if schedule.phases[: len(self._reached)] != self._reached:
             self._evolution = self._new_evolution()
             self._reached = ()
-        for phase in drive.phases[len(self._reached) :]:
-            self._evolution.append(phase, self.config.field * drive.dt)
-        self._reached = drive.phases
+        for phase in schedule.phases[len(self._reached) :]:
+            self._evolution.append(phase, self.config.field * schedule.dt)
+        self._reached = schedule.phases
         return self._evolution.circuit(self.config.synthesis)
 
     def _new_evolution(self) -> dicke_encoding.EncodedEvolution:
         return dicke_encoding.EncodedEvolution(self.config.neurons, self.config.gamma, self.initial)
 
-    def _formula(self, drive: Drive, steps: int) -> tuple[QuantumCircuit, State]:
+    def _formula(self, schedule: PhaseSchedule, steps: int) -> tuple[QuantumCircuit, State]:
         """Product formula on the encoded qubits, and the state the reference says it makes."""
-        phases = split(self.config, drive, steps)
-        turn = self.config.field * drive.dt / steps
+        phases = split(self.config, schedule, steps)
+        turn = self.config.field * schedule.dt / steps
         states = bond_formula_states(
             self.model,
             self.initial,
@@ -412,7 +420,7 @@ class DickeCircuits:
         )
         return self._program.circuit(phases, turn), states[-1]
 
-    def step(self, drive: Drive, name: str) -> Prepared:
+    def step(self, schedule: PhaseSchedule, name: str) -> Prepared:
         """There is no incremental form: a circuit of fixed depth reaches any time."""
         raise NotApplicable("evolution: incremental is for encoding qubit")
 

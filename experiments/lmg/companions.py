@@ -8,7 +8,7 @@ to a code that stands for a state), a calibration must be the basis state it is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,51 +16,47 @@ from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
 from qbrain.backends.compile import to_isa
-from qbrain.backends.folding import fold_two_qubit_gates
-from qbrain.backends.readout import calibration_circuits, calibration_states
 from qbrain.circuits.step_program import measure_neurons
 
-from ..engine.mitigation import Role
+from ..engine.experiment import Observable, PureState, Role, Task
+from ..engine.points import folded
 from ..errors import NotApplicable
-from .circuits import CircuitSource, Drive, Prepared
+from .circuits import CircuitSource, PhaseSchedule, Prepared
 from .config import LMGConfig
 
-__all__ = ["Task", "calibration_tasks", "point_tasks", "reference_tasks"]
+__all__ = ["point_tasks", "reference_tasks", "task_of"]
 
 # of the largest circuit: how many gates the references have, half of them on the way there
 FRACTIONS = (0.25, 0.5, 0.75, 1.0)
 _LEAST_SIGNAL = 0.1  # |E - B| of a reference
 
 
-@dataclass(frozen=True)
-class Task:
-    """A circuit and what it is for; ``known`` is its exact E where it is a reference."""
-
-    role: Role
-    prepared: Prepared
-    known: float | None = None
-
-
-def _folded(task: Task, scale: float, target: Target) -> Task:
-    if scale == 1.0:
-        return task
-    isa = fold_two_qubit_gates(task.prepared.isa, scale, target)
-    prepared = replace(task.prepared, isa=isa, name=f"{task.prepared.name} folded {scale:g}")
-    return replace(task, role=replace(task.role, scale=scale), prepared=prepared)
+def task_of(prepared: Prepared, role: Role, limit: float, step: int) -> Task:
+    """A prepared circuit as the engine takes it; ``limit``: of the error of E."""
+    observable = Observable(prepared.observable, prepared.exact, limit)
+    return Task(
+        prepared.logical,
+        PureState(prepared.expected, observable, prepared.start),
+        role,
+        isa=prepared.isa,
+        name=prepared.name,
+        step=step,
+    )
 
 
 def point_tasks(
-    prepared: Sequence[Prepared], scales: Sequence[float], targets: Sequence[Target]
+    prepared: Sequence[Prepared], config: LMGConfig, targets: Sequence[Target], step: int
 ) -> list[Task]:
-    """A point on every place (``prepared[p]``) and at every noise scale; the plain one first."""
+    """A point on every placement (``prepared[p]``) and noise scale; the plain one first."""
+    limit = config.max_trotter_error
     return [
-        _folded(Task(Role("point", place), each), scale, targets[place])
+        folded(task_of(each, Role("point", place), limit, step), scale, targets[place])
         for place, each in enumerate(prepared)
-        for scale in scales
+        for scale in config.scales
     ]
 
 
-def there_and_back(prepared: Prepared, target: Target, table: NDArray[np.int64] | None) -> Prepared:
+def mirror_circuit(prepared: Prepared, target: Target, table: NDArray[np.int64] | None) -> Prepared:
     """The circuit followed by its inverse: it ends in |0…0⟩ whatever it did on the way.
 
     Where |0…0⟩ stands for no state of the sector, bits are flipped to the lowest one that does.
@@ -99,26 +95,33 @@ def there_and_back(prepared: Prepared, target: Target, table: NDArray[np.int64] 
 
 
 def _ways(
-    kind: str, config: LMGConfig, drives: Sequence[Drive], steps: int
-) -> list[tuple[Drive, int | None]]:
-    """Drive and Trotter steps of the circuits that references are made of.
+    kind: str, config: LMGConfig, schedules: Sequence[PhaseSchedule], steps: int
+) -> list[tuple[PhaseSchedule, int | None]]:
+    """PhaseSchedule and Trotter steps of the circuits that references are made of.
 
-    ``drives``: of the run's points, as far as they can be foreseen; ``steps``: Trotter steps of
+    ``schedules``: of the run's points, as far as they can be foreseen; ``steps``: Trotter steps of
     the longest circuit, where each circuit has a number of its own. An echo goes half the way.
     """
-    last = drives[-1]
+    last = schedules[-1]
     total = sum(last.phases)
     if config.exact_circuits:
         # one depth for every time
-        return [(drives[len(drives) // 2] if kind == "echo" else Drive((0.0,), last.dt), None)]
-    count = steps if config.own_depth else len(last.phases)
+        return [
+            (
+                schedules[len(schedules) // 2]
+                if kind == "echo"
+                else PhaseSchedule((0.0,), last.dt),
+                None,
+            )
+        ]
+    count = steps if config.fixed_depth else len(last.phases)
     part = 0.5 if kind == "echo" else 1.0
     sizes = sorted({max(1, round(part * count * fraction)) for fraction in FRACTIONS})
-    if config.own_depth:
+    if config.fixed_depth:
         reach = total / steps if kind == "echo" else 0.0
-        return [(Drive((reach * size,), last.dt), size) for size in sizes]
+        return [(PhaseSchedule((reach * size,), last.dt), size) for size in sizes]
     phases = last.phases if kind == "echo" else (0.0,) * count
-    return [(Drive(phases[:size], last.dt), None) for size in sizes]
+    return [(PhaseSchedule(phases[:size], last.dt), None) for size in sizes]
 
 
 def _idle(prepared: Prepared, table: NDArray[np.int64] | None, target: Target) -> Prepared:
@@ -126,22 +129,23 @@ def _idle(prepared: Prepared, table: NDArray[np.int64] | None, target: Target) -
     bare = QuantumCircuit(prepared.isa.num_qubits)
     measure_neurons(bare, range(bare.num_qubits))
     start = replace(prepared, logical=bare, isa=bare)
-    idle = there_and_back(start, target, table)
+    idle = mirror_circuit(start, target, table)
     return replace(idle, name="idle")
 
 
 def reference_tasks(
+    *,
     config: LMGConfig,
     kind: str,
     sources: Sequence[CircuitSource],
     targets: Sequence[Target],
-    drives: Sequence[Drive],
+    schedules: Sequence[PhaseSchedule],
     steps: int,
-    scales: Sequence[float],
     mixed: float,
 ) -> list[Task]:
-    """Circuits of kind ``echo`` or ``zero`` on every place and at every noise scale.
+    """Circuits of kind ``echo`` or ``zero`` on every placement and at every noise scale.
 
+    ``schedules``: of the run's points as planned; ``steps``: Trotter steps of the longest circuit;
     ``mixed``: E of the maximally mixed state.
 
     Raises:
@@ -149,12 +153,12 @@ def reference_tasks(
     """
     tasks = []
     for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        ways = _ways(kind, config, drives, steps)
+        ways = _ways(kind, config, schedules, steps)
         name = f"lmg-{config.evolution} {kind}"
-        found = [source.prepare(drive, name, steps=k) for drive, k in ways]
+        found = [source.prepare(schedule, name, steps=k) for schedule, k in ways]
         if kind == "echo":
             table = source.table()
-            found = [there_and_back(each, target, table) for each in found]
+            found = [mirror_circuit(each, target, table) for each in found]
             if len(found) < 3:
                 found.insert(0, _idle(found[0], table, target))
         for number, each in enumerate(found):
@@ -164,25 +168,7 @@ def reference_tasks(
                     f"mitigation: {kind} wants a reference whose E is far from the {mixed:.3g} of "
                     f"mere noise, got {known:.3g}"
                 )
-            task = Task(Role(kind, place, number=number), each, known)
-            tasks += [_folded(task, scale, target) for scale in scales]
-    return tasks
-
-
-def calibration_tasks(sources: Sequence[CircuitSource], targets: Sequence[Target]) -> list[Task]:
-    """All qubits in |0⟩ and all in |1⟩, on every place."""
-    tasks = []
-    for place, (source, target) in enumerate(zip(sources, targets, strict=True)):
-        logical = calibration_circuits(source.qubits)
-        isa = calibration_circuits(source.qubits, target)
-        values = source.values()
-        for number, state in enumerate(calibration_states(source.qubits)):
-            index = 0 if state == 0 else -1
-            expected = np.zeros(values.size, dtype=np.complex128)
-            expected[index] = 1.0
-            prepared = Prepared(
-                *(logical[number].name, logical[number], isa[number], expected),
-                *(values, float(values[index])),
-            )
-            tasks.append(Task(Role("readout", place, number=number), prepared))
+            task = task_of(each, Role(kind, place, number=number), config.max_trotter_error, 0)
+            task = replace(task, exact=known)
+            tasks += [folded(task, scale, target) for scale in config.scales]
     return tasks

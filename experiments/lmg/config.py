@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import itertools
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
 from ..engine.chains import Chain, chain_of, label_of
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["LMGConfig"]
 
 
-class LMGConfig(BaseConfig):
+class LMGConfig(MitigatedConfig):
     """The LMG quantum brain (Torres and Romera, arXiv:2602.16003, Eqs. 2 to 6)."""
 
+    renamed: ClassVar[Mapping[str, str]] = {"feedback": "dispatch"}
     # a trajectory may be sampled without any circuit
     exact_uses: ClassVar[frozenset[str]] = frozenset({"shots"})
+    known_mitigations: ClassVar[tuple[str, ...]] = ("parity", "readout", "echo", "zero", "zne")
 
     neurons: int = model_field(6, ge=1, description="number N of neurons, all-to-all coupled")
     gamma: float = model_field(1.0, description="anisotropy γ of the coupling")
@@ -38,7 +41,7 @@ class LMGConfig(BaseConfig):
     evolution: Literal["replay", "incremental", "fast-forward", "orbit", "relax"] = circuit_field(
         "replay", description="how a circuit reaches its time"
     )
-    feedback: Literal["auto", "live", "afterwards"] = circuit_field(
+    dispatch: Literal["auto", "live", "afterwards"] = circuit_field(
         "auto",
         description="fast-forward: live sends a job a step, afterwards all points in one job at "
         "predicted phases, feedback integrated from what came back; auto: afterwards on devices",
@@ -69,15 +72,9 @@ class LMGConfig(BaseConfig):
         description="none, or names joined by +: parity, readout, echo, zero, zne; raw figures "
         "are kept beside",
     )
-    placements: int = circuit_field(
-        1, ge=1, description="lines of the device that every circuit runs on, to average over"
-    )
     readout_calibration: Literal["measured", "published"] = circuit_field(
         "measured",
         description="mitigation readout: by circuits sent along, or as the device says",
-    )
-    noise_scales: str = circuit_field(
-        "1,1.5,2", description="mitigation zne: noise scales, made by folding two-qubit gates"
     )
     fractional_gates: bool = circuit_field(
         False, description="use rzz where the device has it (one axis, such as gamma = 1)"
@@ -93,43 +90,26 @@ class LMGConfig(BaseConfig):
     def _number_from_text(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdigit() else value
 
-    @field_validator("mitigation")
-    @classmethod
-    def _known_mitigation(cls, value: str) -> str:
-        chain_of(value)
-        return value
-
-    @field_validator("noise_scales")
-    @classmethod
-    def _readable_scales(cls, value: str) -> str:
-        _scales(value)
-        return value
-
     @property
     def chain(self) -> Chain:
         """The mitigations of the run's own estimate."""
-        names = set(chain_of(self.mitigation))
-        if self.encoding == "dicke":
-            # one parity only: there is nothing to drop
-            names.discard("parity")
-        if self.placements > 1:
-            names.add("placements")
-        return frozenset(names)
-
-    @property
-    def scales(self) -> tuple[float, ...]:
-        """Noise scales that every point is measured at, 1 first."""
-        return _scales(self.noise_scales) if "zne" in self.chain else (1.0,)
+        # dicke: one parity only, there is nothing to drop
+        return super().chain - ({"parity"} if self.encoding == "dicke" else set())
 
     @property
     def feedback_afterwards(self) -> bool:
         """Whether fast-forward sends one job and integrates the feedback from its results."""
         if self.evolution != "fast-forward":
             return False
-        return self.feedback == "afterwards" or (self.feedback == "auto" and self.on_device)
+        return self.dispatch == "afterwards" or (self.dispatch == "auto" and self.on_device)
 
     @property
-    def own_depth(self) -> bool:
+    def integrates_afterwards(self) -> bool:
+        """Whether E is measured at given phases and the feedback integrated on it."""
+        return self.evolution == "orbit" or self.feedback_afterwards
+
+    @property
+    def fixed_depth(self) -> bool:
         """Whether each circuit has Trotter steps of its own instead of a number an interval."""
         return self.evolution in ("fast-forward", "orbit")
 
@@ -156,9 +136,7 @@ class LMGConfig(BaseConfig):
                 f"dynamics is one orbit; got field = {self.field}"
             )
         if self.evolution != "fast-forward":
-            self._refuse("only fast-forward has the choice", "feedback")
-        if "zne" not in self.chain:
-            self._refuse("mitigation has no zne", "noise_scales")
+            self._refuse("only fast-forward has the choice", "dispatch")
         if "readout" not in self.chain:
             self._refuse("mitigation has no readout", "readout_calibration")
         super().refuse_ignored()
@@ -197,24 +175,26 @@ class LMGConfig(BaseConfig):
         if self.evolution in ("orbit", "relax") or self.feedback_afterwards:
             self._refuse(f"{self.evolution} integrates the continuous law", "feedback_order")
 
+    def refuse_noise_free(self) -> None:
+        """Refuse all but parity where circuits meet no errors."""
+        noisy = self.chain - {"parity"}
+        if self.backend in ("statevector", "aer") and noisy:
+            raise NotApplicable(
+                f"mitigation: backend {self.backend} has no noise that {label_of(noisy)} "
+                "could correct; wanted none or parity"
+            )
+
     def _refuse_mitigation(self) -> None:
-        if self.backend in ("statevector", "aer"):
-            noisy = self.chain - {"parity"}
-            if noisy:
-                raise NotApplicable(
-                    f"mitigation: backend {self.backend} has no noise that {label_of(noisy)} "
-                    "could correct; wanted none or parity"
-                )
-            if self.fractional_gates:
-                raise NotApplicable(
-                    f"fractional_gates: backend {self.backend} has gates at any angle anyway"
-                )
+        if self.backend in ("statevector", "aer") and self.fractional_gates:
+            raise NotApplicable(
+                f"fractional_gates: backend {self.backend} has gates at any angle anyway"
+            )
         if self.encoding == "qubit":
             if self.fractional_gates and not self.single_layer:
                 self._refuse("rzz saves nothing where two axes interact", "fractional_gates")
             return
         self._refuse("encoding is dicke", "fractional_gates")
-        names = chain_of(self.mitigation)
+        names = chain_of(self.mitigation, self.known_mitigations)
         if "parity" in names and self.given("mitigation"):
             raise NotApplicable(
                 f"mitigation: {self.mitigation} has nothing to drop in the dicke encoding, which "
@@ -225,16 +205,3 @@ class LMGConfig(BaseConfig):
                 "mitigation: zero has no circuit in the dicke encoding, where no gate is left at "
                 "phase zero; wanted echo"
             )
-
-
-def _scales(text: str) -> tuple[float, ...]:
-    """Raises ValueError unless the text is 1 and at least one larger number."""
-    wanted = ValueError("numbers joined by commas, 1 first and rising, such as 1,1.5,2")
-    try:
-        scales = tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise wanted from None
-    rising = all(a < b for a, b in itertools.pairwise(scales))
-    if len(scales) < 2 or scales[0] != 1 or not rising or not scales[-1] < 100:
-        raise wanted
-    return scales

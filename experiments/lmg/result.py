@@ -1,103 +1,141 @@
-"""From finished steps to result.nc, the JSON object, the figure and the report."""
+"""What an LMG run measured: dataset, distance from the exact loop, error budget, picture, page."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 
-from qbrain.backends.compile import depth, two_qubit_gates
 from qbrain.classical_feedback.estimator import confidence_band
 from qbrain.classical_feedback.orbit import OrbitBand
-from qbrain.classical_feedback.synapse import SynapticLaw, SynapticState
-from qbrain.reference.lmg import Orbit, simulate
+from qbrain.classical_feedback.synapse import SynapticLaw
+from qbrain.reference.lmg import Orbit
 
-from ..compare import hellinger_fidelity
 from ..engine.chains import label_of
-from ..engine.folder import RunDirectory
-from ..report.figure import save_figure, trajectory_figure
-from ..report.page import backend_in_words, render_report, validation_table
+from ..engine.experiment import Fit, Outcome, Verdict
+from ..engine.measures import Z95, hellinger_fidelity, netcdf_attributes, rms
+from ..report.figure import inline_svg, population_figure
+from ..report.page import backend_in_words
+from ..report.verdict import follow_verdict
+from .brain import Brain
 from .circuits import ExactEnergy
+from .config import LMGConfig
+from .figure import trajectory_figure
 from .mitigation_table import add_mitigations
-from .relax import integrated_controls, integrated_orbit
+from .points import Measured, Point, PointCircuits
+from .relaxation import integrated_controls, integrated_orbit
 
-if TYPE_CHECKING:
-    from .protocol import Experiment, Measured
-
-__all__ = ["finish", "step_error"]
+__all__ = ["outcome_of", "step_error", "verdict"]
 
 Array = NDArray[np.float64]
+Variables = dict[str, tuple[Any, Array]]
 _FINE = 800  # points of the exact curve in pictures
-_Z95 = 1.959964
 _DIMENSIONLESS = {"units": "1"}
+_SYNTHESIS = {
+    "isometry": "The circuits prepare states that were worked out classically (synthesis "
+    "isometry): a test of the device, no simulation by it.",
+    "unitary": "The evolution operator was worked out classically and synthesised (synthesis "
+    "unitary).",
+    "trotter": "The evolution is a product formula on the encoded qubits.",
+}
 
 
-def _rms(values: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=float)))))
-
-
-def finish(
-    experiment: Experiment, run: RunDirectory, done: Sequence[Measured], began: float
-) -> dict[str, Any]:
-    """Write everything a finished run holds and return its JSON object."""
-    config = experiment.config
-    every = done
-    if config.evolution == "relax":
-        # the last round is the result; the rounds before it led to its controls
-        done = done[-experiment.times.size :]
-    data = _dataset(experiment, done)
-    circuits = _circuits(experiment, done)
-    result = _summary(experiment, data, every, circuits)
-    result["mitigations"] = add_mitigations(experiment, data, done, every) if done else []
-    if done and experiment.mitigator.calibrations:
-        calibrations = experiment.mitigator.calibrations
+def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured | None) -> Outcome:
+    """E, r and U against the exact closed loop."""
+    config = brain.config
+    data = _dataset(brain, measured)
+    mitigations = []
+    if measured is not None and circuits is not None:
+        mitigations = add_mitigations(brain, circuits.mitigator, data, measured)
+    fit = _fit(data)
+    result = _summary(brain, circuits, measured, data, fit)
+    result["mitigations"] = mitigations
+    if circuits is not None and circuits.mitigator.calibrations:
+        calibrations = circuits.mitigator.calibrations
         result["readout_calibration"] = [calibrations[p].record() for p in sorted(calibrations)]
-    if config.evolution == "relax":
-        result["rounds"] = len(every) // experiment.times.size
-    result["wall_seconds"] = round(time.perf_counter() - began, 3)
-    result["run_dir"] = str(run.path)
-    run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
-    if circuits:
-        sent = circuits + [task.prepared.isa for task in experiment.references]
-        run.write_circuits("circuits.qpy", sent)
+    if measured is not None and config.evolution == "relax":
+        result["rounds"] = len(measured.every) // len(measured.points)
     where = backend_in_words(config.backend)
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {where}"
-    run.write("figure.png", lambda path: save_figure(trajectory_figure(data, title), path))
-    page = render_report(
+    note = "" if circuits is None else str(circuits.bench.details.get("note", ""))
+    return Outcome(
         title=title,
-        result={**result, **_report_only(experiment, result)},
         data=data,
-        record=run.record(),
-        circuit=_drawing(circuits),
-        validation=validation_table([record for m in done for record in m.validation]),
+        fit=fit,
+        result=result,
+        verdict=Verdict(*verdict(config.backend, result)),
+        picture=lambda: trajectory_figure(data, title),
+        template="lmg/report.html.jinja",
+        values=lambda: _page_values(config, data, note),
+        budget=_budget(result),
     )
-    run.write("report.html", page.encode())
-    run.write_result(result)
-    return result
 
 
-def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple[Any, Array]]:
-    """Measured variables over time for the loop forms."""
-    config, steps = experiment.config, [m.step for m in done]
-    controls = [s.control for s in steps]
+def _fit(data: xr.Dataset) -> Fit:
+    error = data.excitation.values - data.exact_excitation.values
+    inside = np.abs(error) <= Z95 * data.excitation_stderr.values + 1e-12
+    return Fit(
+        "excitation E",
+        rms(error),
+        float(np.max(np.abs(error))),
+        rms(data.raw_excitation - data.exact_excitation),
+        rms(data.shot_stderr),
+        float(np.mean(inside)),
+    )
+
+
+def verdict(backend: str, result: Mapping[str, Any]) -> tuple[str, str]:
+    """(style, sentence): what the numbers mean, by thresholds that the sentence names."""
+    if result["shots"] is None:
+        return "good", f"Exact reference trajectory; no circuit was run ({backend})."
+    error, noise = result["rmse_excitation"], result["shot_error"]
+    where = (
+        f"{backend} against the exact curve: RMSE of E {error:.4f}, shots alone give {noise:.4f}."
+    )
+    return follow_verdict("the exact curve", where, error, noise, (0.02, "0.02"), 0.1)
+
+
+def _budget(result: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    known = sum(result[name] ** 2 for name in ("shot_error", "trotter_error", "step_error"))
+    residual = float(np.sqrt(max(result["rmse_excitation"] ** 2 - known, 0.0)))
+    largest = f"Trotter error (largest {result['trotter_error_max']:.2g})"
+    return [
+        ("shots", result["shot_error"]),
+        (largest, result["trotter_error"]),
+        ("feedback step", result["step_error"]),
+        ("residual error (noise of the device)", residual),
+    ]
+
+
+def _page_values(config: LMGConfig, data: xr.Dataset, note: str) -> dict[str, Any]:
+    encoded = config.runs_circuits and config.encoding == "dicke"
+    return {
+        "device_note": note,
+        "classical_note": _SYNTHESIS[config.synthesis] if encoded else "",
+        "populations": inline_svg(population_figure(data)),
+    }
+
+
+def _series(brain: Brain, points: Sequence[Point]) -> Variables:
+    """Measured variables over time for the forms whose feedback is live or relaxed."""
+    config = brain.config
+    controls = [point.control for point in points]
+    estimates = [point.estimate for point in points]
     if config.evolution == "relax":
-        controls = integrated_controls(experiment, [s.estimate.value for s in steps])
-    estimates = [s.estimate for s in steps]
+        controls = integrated_controls(brain, [e.value for e in estimates])
     value = np.array([e.value for e in estimates])
     stderr = np.array([e.stderr for e in estimates])
     phase = np.array([c.phase for c in controls])
     band = confidence_band(
-        experiment.synapse,
-        experiment.start,
-        experiment.times,
+        brain.synapse,
+        brain.start,
+        brain.times,
         value,
         stderr,
-        _slope(experiment, phase),
+        _slope(brain, phase),
         order=config.feedback_order,
         seed=config.seed or 0,
     )
@@ -119,63 +157,63 @@ def _series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple
             ("time", "excitations"),
             np.array([e.raw_populations for e in estimates]),
         ),
-        "trotter_error": ("time", np.array([_trotter_figure(m) for m in done])),
-        "step_error": ("time", step_error(experiment)),
+        "trotter_error": ("time", np.array([_trotter_error(point) for point in points])),
+        "step_error": ("time", step_error(brain)),
     }
 
 
-def _slope(experiment: Experiment, phase: Array) -> Array:
+def _slope(brain: Brain, phase: Array) -> Array:
     """dE/ds along the run: of the orbit, or (with a field) Ė/r of the exact trajectory."""
-    if experiment.model.field == 0:
-        return np.asarray(Orbit(experiment.model, experiment.initial).slope(phase))
-    exact = experiment.exact
-    rate = np.gradient(exact.excitation.values, experiment.times, edge_order=1)
+    if brain.model.field == 0:
+        return np.asarray(Orbit(brain.model, brain.initial).slope(phase))
+    exact = brain.exact
+    rate = np.gradient(exact.excitation.values, brain.times, edge_order=1)
     return np.asarray(rate / np.maximum(exact.r.values, 1e-6))
 
 
-def _trotter_figure(measured: Measured) -> float:
-    point = measured.validation[0]["checks"]
-    return next((abs(c["figure"] or 0.0) for c in point if c["name"] == "trotter"), 0.0)
+def _trotter_error(point: Point) -> float:
+    checks = point.readings[0].heading.check["checks"]
+    return next((abs(c["figure"] or 0.0) for c in checks if c["name"] == "trotter"), 0.0)
 
 
-def step_error(experiment: Experiment) -> Array:
+def step_error(brain: Brain) -> Array:
     """E of the noise-free loop minus E of the continuous law: what the finite step costs."""
 
     class Exact:
         def __init__(self, value: float) -> None:
             self.value = value
 
-    energy = ExactEnergy(experiment.model, experiment.initial)
-    if experiment.config.evolution == "relax":
-        exact = experiment.exact.excitation.values
-        controls = integrated_controls(experiment, exact)
-        found = [energy(experiment.drive(controls[: k + 1])) for k in range(len(controls))]
+    energy = ExactEnergy(brain.model, brain.initial)
+    if brain.config.evolution == "relax":
+        exact = brain.exact.excitation.values
+        controls = integrated_controls(brain, exact)
+        found = [energy(brain.schedule(controls[: k + 1])) for k in range(len(controls))]
         return np.asarray(np.array(found) - exact)
-    law = SynapticLaw(experiment.synapse, experiment.config.feedback_order)
-    state, controls, values = experiment.start, [experiment.start], []
-    for k in range(experiment.times.size):
-        values.append(Exact(energy(experiment.drive(controls))))
-        if k + 1 < experiment.times.size:
-            state = law(state, values, experiment.dt)
+    law = SynapticLaw(brain.synapse, brain.config.feedback_order)
+    state, controls, values = brain.start, [brain.start], []
+    for k in range(brain.times.size):
+        values.append(Exact(energy(brain.schedule(controls))))
+        if k + 1 < brain.times.size:
+            state = law(state, values, brain.dt)
             controls.append(state)
     reached = np.array([v.value for v in values])
-    return np.asarray(reached - experiment.exact.excitation.values)
+    return np.asarray(reached - brain.exact.excitation.values)
 
 
-def _orbit_series(experiment: Experiment, done: Sequence[Measured]) -> dict[str, tuple[Any, Array]]:
+def _orbit_series(brain: Brain, points: Sequence[Point]) -> Variables:
     """Measured variables over time, by integration on the measured E(s)."""
-    s = np.array([m.step.control.phase for m in done])
-    estimates = [m.step.estimate for m in done]
+    s = np.array([point.control.phase for point in points])
+    estimates = [point.estimate for point in points]
     stderr = np.array([e.stderr for e in estimates])
 
     def integrate(values: Array, errors: Array) -> OrbitBand:
-        return integrated_orbit(experiment, done, values, errors)
+        return integrated_orbit(brain, points, values, errors)
 
     values = np.array([e.value for e in estimates])
     raw_values = np.array([e.raw_value for e in estimates])
     raw_errors = np.array([e.raw_stderr for e in estimates])
     band, raw = integrate(values, stderr), integrate(raw_values, raw_errors)
-    size = experiment.times.size
+    size = brain.times.size
     phase = band.phase[:, 0]
 
     def at_times(column: Array) -> Array:
@@ -204,7 +242,7 @@ def _orbit_series(experiment: Experiment, done: Sequence[Measured]) -> dict[str,
             ("time", "excitations"),
             np.array([at_times(p) for p in raw_populations.T]).T,
         ),
-        "trotter_error": ("time", at_times(np.array([_trotter_figure(m) for m in done]))),
+        "trotter_error": ("time", at_times(np.array([_trotter_error(point) for point in points]))),
         "step_error": ("time", np.zeros(size)),
         "grid_phase": ("grid", s),
         "grid_excitation": ("grid", values),
@@ -212,12 +250,12 @@ def _orbit_series(experiment: Experiment, done: Sequence[Measured]) -> dict[str,
     }
 
 
-def _sampled_exact(experiment: Experiment) -> dict[str, tuple[Any, Array]]:
+def _sampled_exact(brain: Brain) -> Variables:
     """The reference trajectory itself; with shots, E sampled from its populations."""
-    exact, config = experiment.exact, experiment.config
+    exact, config = brain.exact, brain.config
     n = np.arange(config.neurons + 1) / config.neurons
     populations = exact.populations.values
-    value, stderr = exact.excitation.values, np.zeros(experiment.times.size)
+    value, stderr = exact.excitation.values, np.zeros(brain.times.size)
     if "shots" in config.model_fields_set:
         spread = np.sqrt(np.maximum(populations @ n**2 - (populations @ n) ** 2, 0))
         rng = np.random.default_rng(config.seed)
@@ -245,16 +283,16 @@ def _sampled_exact(experiment: Experiment) -> dict[str, tuple[Any, Array]]:
     }
 
 
-def _dataset(experiment: Experiment, done: Sequence[Measured]) -> xr.Dataset:
-    config, exact = experiment.config, experiment.exact
-    if config.backend == "exact":
-        variables = _sampled_exact(experiment)
-    elif config.evolution == "orbit" or config.feedback_afterwards:
-        variables = _orbit_series(experiment, done)
+def _dataset(brain: Brain, measured: Measured | None) -> xr.Dataset:
+    config, exact = brain.config, brain.exact
+    if measured is None:
+        variables = _sampled_exact(brain)
+    elif config.integrates_afterwards:
+        variables = _orbit_series(brain, measured.points)
     else:
-        variables = _series(experiment, done)
-    fine_times = np.linspace(0, config.time, _FINE)
-    fine = simulate(experiment.model, experiment.synapse, experiment.initial, fine_times)
+        variables = _series(brain, measured.points)
+    fine_times: Array = np.linspace(0, config.time, _FINE, dtype=np.float64)
+    fine = brain.simulate(fine_times)
     for name in ("excitation", "r", "U", "phase"):
         variables[f"exact_{name}"] = ("time", exact[name].values)
         variables[f"exact_{name}_fine"] = ("time_fine", fine[name].values)
@@ -262,31 +300,26 @@ def _dataset(experiment: Experiment, done: Sequence[Measured]) -> xr.Dataset:
     data = xr.Dataset(
         {name: (dims, values, _DIMENSIONLESS) for name, (dims, values) in variables.items()},
         coords={
-            "time": ("time", experiment.times, {"units": "1/coupling"}),
+            "time": ("time", brain.times, {"units": "1/coupling"}),
             "time_fine": ("time_fine", fine_times, {"units": "1/coupling"}),
             "excitations": np.arange(config.neurons + 1),
         },
         attrs={
-            # netCDF knows no booleans
-            **{
-                k: int(v) if isinstance(v, bool) else v
-                for k, v in config.model_dump().items()
-                if v is not None
-            },
+            **netcdf_attributes(config),
             "title": "LMG quantum brain: measured against exact",
         },
     )
     for name in ("phase", "exact_phase", "exact_phase_fine", "phase_stderr", "grid_phase"):
         if name in data:
             data[name].attrs["units"] = "1/coupling"
-    if done:
-        _add_counts(data, done)
+    if measured is not None:
+        _add_counts(data, measured.points)
     return data
 
 
-def _add_counts(data: xr.Dataset, done: Sequence[Measured]) -> None:
+def _add_counts(data: xr.Dataset, points: Sequence[Point]) -> None:
     """Raw counts of every circuit: one row an outcome, and what each circuit was for."""
-    readings = [(m.step.index, reading) for m in done for reading in m.readings]
+    readings = [(point.step, reading) for point in points for reading in point.readings]
     rows = [
         (number, x, c)
         for number, (_, reading) in enumerate(readings)
@@ -305,84 +338,37 @@ def _add_counts(data: xr.Dataset, done: Sequence[Measured]) -> None:
     data["circuit_gates"] = ("circuit", np.array([reading.gates for _, reading in readings]))
 
 
-def _circuits(experiment: Experiment, done: Sequence[Measured]) -> list[QuantumCircuit]:
-    """Points as dispatched. Of a qubit replay only the last: it begins with all the others."""
-    if not done:
-        return []
-    controls: list[SynapticState] = [m.step.control for m in done]
-    config = experiment.config
-    indices = range(len(done))
-    if config.evolution in ("replay", "relax") and config.encoding == "qubit":
-        indices = range(len(done) - 1, len(done))
-    return [experiment.prepare(k, controls)[0].isa for k in indices]
-
-
-def _drawing(circuits: Sequence[QuantumCircuit]) -> str:
-    if not circuits:
-        return ""
-    circuit = circuits[min(1, len(circuits) - 1)]
-    if circuit.size() <= 400:
-        return str(circuit.draw("text", fold=150, idle_wires=False))
-    counts = ", ".join(f"{name} {count}" for name, count in circuit.count_ops().items())
-    return f"{circuit.num_qubits} qubits, depth {circuit.depth()}: {counts}"
-
-
 def _summary(
-    experiment: Experiment,
+    brain: Brain,
+    circuits: PointCircuits | None,
+    measured: Measured | None,
     data: xr.Dataset,
-    done: Sequence[Measured],
-    circuits: Sequence[QuantumCircuit],
+    fit: Fit,
 ) -> dict[str, Any]:
-    config = experiment.config
-    exact = config.backend == "exact"
-    error = data.excitation.values - data.exact_excitation.values
-    inside = np.abs(error) <= _Z95 * data.excitation_stderr.values + 1e-12
-    shots = config.shots if not exact or "shots" in config.model_fields_set else None
+    config, ran = brain.config, measured is not None
+    shots = config.shots if ran or "shots" in config.model_fields_set else None
+    kept = float(data.kept.mean())
     return {
-        "system": "lmg",
-        "backend": config.backend,
         "neurons": config.neurons,
-        "qubits": experiment.sources[0].qubits if experiment.sources else 0,
         "steps": config.steps,
         "shots": shots,
-        "seed": config.seed,
         "encoding": config.encoding,
-        "evolution": "exact" if exact else config.evolution,
-        "mitigation": "none" if exact or not config.chain else label_of(config.chain),
-        "circuits": sum(len(m.readings) for m in done),
-        "validated": sum(1 for m in done for record in m.validation if record["checks"]),
-        "validation": next((m.validation[0]["method"] for m in done), None),
-        "two_qubit_gates": max((two_qubit_gates(c) for c in circuits), default=0),
-        "depth": max((depth(c) for c in circuits), default=0),
-        "trotter_steps": None if exact else experiment.most_steps,
-        "rmse_excitation": _rms(error),
-        "rmse_excitation_raw": _rms(data.raw_excitation - data.exact_excitation),
-        "max_error_excitation": float(np.max(np.abs(error))),
-        "rmse_r": _rms(data.r - data.exact_r),
+        "evolution": config.evolution if ran else "exact",
+        "mitigation": label_of(config.chain) if ran and config.chain else "none",
+        "trotter_steps": None if circuits is None else circuits.most_steps,
+        "rmse_r": rms(data.r - data.exact_r),
         "population_fidelity": hellinger_fidelity(
             data.populations.values, data.exact_populations.values
         ),
-        "band_coverage": float(np.mean(inside)),
-        "kept_fraction": float(data.kept.mean()),
-        "shot_error": _rms(data.shot_stderr),
-        "trotter_error": _rms(data.trotter_error),
+        "acceptance": kept,
+        "shot_error": fit.shot_error,
+        "trotter_error": rms(data.trotter_error),
         "trotter_error_max": float(np.max(np.abs(data.trotter_error))),
-        "step_error": _rms(data.step_error),
+        "step_error": rms(data.step_error),
+        # names of version 0.1
+        "rmse_excitation": fit.rmse,
+        "rmse_excitation_raw": fit.rmse_raw,
+        "max_error_excitation": fit.max_error,
+        "band_coverage": fit.coverage,
+        "kept_fraction": kept,
     }
-
-
-def _report_only(experiment: Experiment, result: Mapping[str, Any]) -> dict[str, Any]:
-    config, details = experiment.config, experiment.device
-    note = str(details.get("note", ""))
-    classical = ""
-    if config.backend != "exact" and config.encoding == "dicke":
-        classical = {
-            "isometry": "The circuits prepare states that were worked out classically "
-            "(synthesis isometry): a test of the device, no simulation by it.",
-            "unitary": "The evolution operator was worked out classically and synthesised "
-            "(synthesis unitary).",
-            "trotter": "The evolution is a product formula on the encoded qubits.",
-        }[config.synthesis]
-    known = sum(result[name] ** 2 for name in ("shot_error", "trotter_error", "step_error"))
-    rest = float(np.sqrt(max(result["rmse_excitation"] ** 2 - known, 0.0)))
-    return {"device_note": note, "classical_note": classical, "rest": rest}

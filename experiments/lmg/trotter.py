@@ -115,7 +115,7 @@ def predicted_trotter_error(plan: Plan, steps: Steps) -> float:
     """Largest |E_formula - E_exact| along the exact trajectory; nan where it cannot be known."""
     if plan.unknown:
         return math.nan
-    if plan.config.own_depth:
+    if plan.config.fixed_depth:
         return max(plan.at(phi, steps(phi)) for phi in plan.points().tolist())
     return float(np.max(plan.along(steps(0.0))))
 
@@ -134,7 +134,7 @@ def plan_steps(plan: Plan, infidelity: float | None) -> Steps:
         return _always(config.trotter_steps)
     if infidelity is None:
         return _always(_fewest(plan))
-    if config.own_depth:
+    if config.fixed_depth:
         chosen: dict[float, int] = {}
 
         def at(phi: float) -> int:

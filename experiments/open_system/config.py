@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["OpenSystemConfig", "parse_pulses"]
@@ -31,11 +33,13 @@ def parse_pulses(text: str) -> list[tuple[float, float, float]]:
     return found
 
 
-class OpenSystemConfig(BaseConfig):
+class OpenSystemConfig(MitigatedConfig):
     """Collective neurons in a bath under stimulation (Sun and Zhang 2021).
 
     Units: ω₀ = g = 1; times in 1/g.
     """
+
+    renamed: ClassVar[Mapping[str, str]] = {"feedback": "controller"}
 
     neurons: int = model_field(2, ge=1, description="number N of neurons that share the bath")
     cutoff: float = model_field(3.5, gt=0, description="cutoff ω_c of the bath's spectrum")
@@ -64,7 +68,7 @@ class OpenSystemConfig(BaseConfig):
     steps: int = analysis_field(24, ge=1, description="steps; spins are read steps+1 times")
     substeps: int = circuit_field(1, ge=1, description="collisions a step")
 
-    feedback: Literal["none", "homeostasis"] = model_field(
+    controller: Literal["none", "homeostasis"] = model_field(
         "none", description="homeostasis: η of the next step set from the measured ⟨S_z⟩"
     )
     target: float = model_field(0.0, ge=-1, le=1, description="homeostasis: ⟨σ_z⟩ aimed at")
@@ -81,8 +85,10 @@ class OpenSystemConfig(BaseConfig):
     fresh: bool = circuit_field(
         False, description="a new ancilla for every collision, nothing is reset"
     )
-    mitigation: Literal["none", "readout"] = circuit_field(
-        "none", description="readout: errors of reading, from two circuits sent along"
+    mitigation: str = circuit_field(
+        "none",
+        description="none, or names joined by +: readout (errors measured by two circuits sent "
+        "along), zne (no noise, from several noise scales); raw figures are kept beside",
     )
 
     @field_validator("pulses")
@@ -104,10 +110,10 @@ class OpenSystemConfig(BaseConfig):
             raise ConfigError(f"beta: wanted a number for occupation {self.occupation}, got none")
         if self.start != "tilted":
             self._refuse(f"the start is {self.start}", "tilt", "azimuth")
-        if self.feedback == "homeostasis":
+        if self.controller == "homeostasis":
             self._refuse("homeostasis sets the stimulation", "pulses")
         else:
-            self._refuse("there is no feedback", "target", "gain", "largest")
+            self._refuse("there is no controller", "target", "gain", "largest")
         super().refuse_ignored()
         if not self.runs_circuits:
             return
@@ -118,10 +124,10 @@ class OpenSystemConfig(BaseConfig):
             )
         if self.neurons > MOST_ON_CIRCUITS:
             raise NotApplicable(
-                f"neurons: wanted at most {MOST_ON_CIRCUITS} on circuits, whose gate compares "
+                f"neurons: wanted at most {MOST_ON_CIRCUITS} on circuits, whose check compares "
                 f"density matrices, got {self.neurons}; backend exact takes a thousand"
             )
-        if self.feedback == "homeostasis" and self.substeps > 1:
+        if self.controller == "homeostasis" and self.substeps > 1:
             raise NotApplicable(
                 "substeps: wanted 1 under homeostasis, which keeps every collision's rate from "
                 f"being negative, got {self.substeps}"
@@ -130,11 +136,6 @@ class OpenSystemConfig(BaseConfig):
             raise NotApplicable(
                 "extrapolation: richardson halves the collisions of every step and wants an order "
                 f"that converges; got substeps = {self.substeps}, order = {self.order}"
-            )
-        if self.mitigation != "none" and not self.noisy:
-            raise NotApplicable(
-                f"mitigation: backend {self.backend} has no noise that readout could correct; "
-                "wanted none"
             )
 
 

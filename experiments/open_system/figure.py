@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..report.figure import EXACT, MEASURED, inline_svg, population_figure
-from ..report.page import render_page
+from ..report.figure import EXACT, MEASURED
+from ..report.verdict import follow_verdict
 
-__all__ = ["render_spin_report", "spin_figure", "verdict"]
+__all__ = ["spin_figure", "verdict"]
 
 
 def spin_figure(data: xr.Dataset, title: str) -> Figure:
@@ -57,47 +57,16 @@ def _drive(axes: Axes, data: xr.Dataset) -> None:
 
 
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
-    """(class, sentence): what the figures mean, by thresholds that the sentence names."""
+    """(class, sentence): what the numbers mean, by thresholds that the sentence names."""
     means = (
         f" The right mean field is off by at most {result['mean_field_error']:.3f}, the paper's "
-        f"Eq. 18 by {result['printed_error']:.2f}."
+        f"Eq. 18 by {result['published_formula_error']:.2f}."
     )
     if result["shots"] is None:
         return "good", f"Exact trajectory; no circuit was run.{means}"
     error, noise = result["rmse_sz"], result["shot_error"]
     where = (
         f"{result['backend']} against the master equation: RMSE of ⟨σ_z⟩ {error:.4f}; shots alone "
-        f"give {noise:.4f}, finite collisions {result['collision_error']:.4f}."
+        f"give {noise:.4f}, finite collisions {result['collision_error']:.4f}.{means}"
     )
-    # the RMS of shot noise alone scatters by 10 to 20 % over a run's points
-    if error <= 1.25 * noise:
-        return "good", f"Followed the exact spins within shot noise. {where}{means}"
-    if error <= 0.02:
-        return "good", f"Followed the exact spins to 0.02. {where}{means}"
-    if error <= 0.1:
-        return "fair", f"Followed the exact spins only roughly. {where}{means}"
-    return "poor", f"Did not follow the exact spins. {where}{means}"
-
-
-def render_spin_report(
-    *,
-    title: str,
-    result: Mapping[str, Any],
-    data: xr.Dataset,
-    record: Mapping[str, Any],
-    validation: Sequence[Mapping[str, Any]],
-) -> str:
-    """The page as text, with its pictures inside."""
-    style, sentence = verdict(result)
-    histogram = inline_svg(population_figure(data)) if "populations" in data else ""
-    return render_page(
-        "open_system/report.html.jinja",
-        title=title,
-        style=style,
-        sentence=sentence,
-        result=result,
-        record=record,
-        validation=validation,
-        picture=inline_svg(spin_figure(data, "")),
-        populations=histogram,
-    )
+    return follow_verdict("the exact spins", where, error, noise, (0.02, "0.02"), 0.1)

@@ -83,7 +83,7 @@ class CollectiveModel:
         self.times: Array = np.linspace(0, config.time, config.steps + 1, dtype=np.float64)
         count = config.steps * config.substeps
         self._fine: Array = np.linspace(0, config.time, count + 1, dtype=np.float64)
-        self.feedback = config.feedback == "homeostasis"
+        self.feedback = config.controller == "homeostasis"
         tilted = (config.tilt, config.azimuth)
         self.start: str | tuple[float, float] = tilted if config.start == "tilted" else config.start
         # Eq. 4's 1/√N in every coupling

@@ -1,120 +1,102 @@
-"""Collective neurons in a bath under stimulation, end to end: circuits of collisions, feedback.
+"""Collective neurons in a bath under stimulation: circuits of collisions, feedback.
 
-Without feedback every circuit is known beforehand: a device gets all of them in one job, simulators
-one time after the other. With homeostasis the stimulation of each step follows from the spins that
-were measured before it.
+Without a controller every circuit is known beforehand: a device gets all of them in one job,
+simulators one time after the other. Under homeostasis the stimulation of each step follows from the
+spins that were measured before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 
-from qbrain.classical_feedback.stimulation import SpinReading, StimulusControl
+from qbrain.classical_feedback.stimulation import SpinReading
 
-from ..engine.folder import RunDirectory
-from ..engine.running import FeedbackLoop, Measured, Stepwise, estimate_run, resume_run, start_run
-from .circuits import CollisionCircuits
+from ..engine.calibration import calibration_tasks
+from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.points import everywhere
+from .circuits import CollisionCircuits, SpinReadings, qubits_of
 from .config import OpenSystemConfig
+from .measured import Measured
 from .model import CollectiveModel
+from .result import outcome_of
 
-__all__ = ["CollectiveExperiment", "estimate_open_system", "resume", "start"]
-
-SYSTEM = "open-system"
-Step = Measured[StimulusControl, list[SpinReading]]
+__all__ = ["CollectiveExperiment"]
 
 
-class CollectiveExperiment(Stepwise[StimulusControl]):
-    """A run's model, law and circuits; fails before anything is written.
+class CollectiveExperiment(Experiment[OpenSystemConfig, Measured]):
+    """A run's model, law and circuits.
 
     Raises:
         NegativeRate: a stimulation under which no circuit is possible.
-        BackendError: no such backend, or too few qubits.
-        DeviceFault: the service does not answer.
     """
 
-    def __init__(self, config: OpenSystemConfig, record: Mapping[str, Any] | None = None) -> None:
-        super().__init__()
-        self.config = config
+    name = "collisions"
+
+    def __init__(self, config: OpenSystemConfig, bench: Bench | None) -> None:
+        super().__init__(config, bench)
         self.model = CollectiveModel(config)
-        # a stimulation that has no exact answer ends here
+        # a stimulation that has no exact answer ends here, and one that has no circuit too
         self.model.exact  # noqa: B018
-        self.law = self.model.law()
-        self.circuits: CollisionCircuits | None = (
-            CollisionCircuits(self.model, record) if config.runs_circuits else None
-        )
-        if self.circuits is not None:
-            self.circuits.circuits(self.model.controls[-1].etas, config.steps)
+        self.circuits = CollisionCircuits(self.model)
+        if bench is not None:
+            self.circuits.tasks(self.model.controls[-1].etas, config.steps)
+
+    @classmethod
+    def qubits_of(cls, config: OpenSystemConfig) -> int:
+        """Neurons, and the ancillas that meet them."""
+        return qubits_of(config)
 
     @property
     def at_once(self) -> bool:
         """Whether all times are one job."""
         return self.config.on_device and not self.model.feedback
 
-    def measure(self, run: RunDirectory) -> list[Step]:
-        """Run what is not in the journal yet."""
-        if self.circuits is None:
-            return []
-        loop = FeedbackLoop(
-            times=[0.0] if self.at_once else self.model.times.tolist(),
-            start=self.law.start(),
-            law=lambda control, readings, step: self.law(control, [readings[-1][-1]], step),
-            build=self.build,
-            estimate=self.circuits.readings,
-            sampler=self.circuits.sampler,
-            shots=self.config.shots,
-            describe=lambda step: f"⟨σ_z⟩ = {float(step.estimate[-1].value):.3f}",
-        )
-        return loop.run(run)
+    @property
+    def jobs(self) -> int:
+        """One, or one a time."""
+        return 1 if self.at_once else len(self.model.times)
 
-    def step_circuits(
-        self, index: int, controls: Sequence[StimulusControl]
-    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        """See :class:`qbrain.experiments.engine.running.Stepwise`."""
-        assert self.circuits is not None
-        histories: list[NDArray[np.float64]]
+    def protocol(self) -> Protocol[Measured]:
+        """One job, or a job a time whose stimulation follows the spins before it."""
+        estimate = SpinReadings(self.config)
+        readings: list[SpinReading] = []
+        points: list[list[Reading]] = []
+        everything: list[Reading] = []
+        law = self.model.law()
+        control = law.start()
         if self.at_once:
-            histories = [np.zeros(k, dtype=np.float64) for k in range(len(self.model.times))]
+            histories = [np.zeros(k) for k in range(len(self.model.times))]
+            found = yield Job(lambda: self._tasks(histories, 0))
+            readings, points, everything = estimate(found), estimate.points(found), list(found)
         else:
-            histories = [controls[index].etas]
-        made: list[QuantumCircuit] = []
-        records: list[dict[str, Any]] = []
-        for etas in histories:
-            circuits, found = self.circuits.circuits(etas, index)
-            made, records = made + circuits, records + found
-        if index == 0:
-            circuits, found = self.circuits.references(index)
-            made, records = made + circuits, records + found
-        return made, records
+            for k in range(len(self.model.times)):
+                if k:
+                    step = float(self.model.times[k] - self.model.times[k - 1])
+                    control = law(control, [readings[-1]], step)
+                found = yield Job(
+                    lambda etas=control.etas, k=k: self._tasks([etas], k),  # type: ignore[misc]
+                    note=lambda r: f"⟨σ_z⟩ = {float(estimate(r)[-1].value):.3f}",
+                )
+                readings += estimate(found)
+                points += estimate.points(found)
+                everything += found
+        return Measured(readings, points, everything, np.asarray(control.etas), estimate)
 
-    def foreseen(self) -> list[list[QuantumCircuit]]:
-        """Circuits of each job of a run whose readings are exact."""
-        controls = self.model.controls
-        jobs = 1 if self.at_once else len(controls)
-        return [self.step_circuits(k, controls)[0] for k in range(jobs)]
+    def _tasks(self, histories: Sequence[NDArray[np.float64]], step: int) -> list[Task]:
+        assert self.bench is not None
+        scales = self.config.scales
+        tasks = [
+            task
+            for etas in histories
+            for task in everywhere(self.circuits.tasks(etas, step), self.bench, scales)
+        ]
+        if step == 0 and "readout" in self.config.chain:
+            tasks += calibration_tasks(self.bench)
+        return tasks
 
-    def finish(self, run: RunDirectory, done: Sequence[Step], began: float) -> dict[str, Any]:
-        """Write everything a finished run holds and return its JSON object."""
-        from .result import finish
-
-        return finish(self, run, done, began)
-
-
-def start(config: OpenSystemConfig, out: Path | None) -> dict[str, Any]:
-    """Run into a new directory ``out``; see :func:`qbrain.experiments.engine.running.start_run`."""
-    return start_run(SYSTEM, config, out, CollectiveExperiment)
-
-
-def resume(path: Path) -> dict[str, Any]:
-    """Go on with an interrupted run; see :func:`qbrain.experiments.engine.running.resume_run`."""
-    return resume_run(SYSTEM, path, OpenSystemConfig, CollectiveExperiment)
-
-
-def estimate_open_system(config: OpenSystemConfig) -> dict[str, Any]:
-    """Cost of a run before it; see :func:`qbrain.experiments.engine.running.estimate_run`."""
-    return estimate_run(SYSTEM, config, CollectiveExperiment)
+    def outcome(self, measured: Measured | None) -> Outcome:
+        """Spins against the master equation, the mean field and the paper's Eq. 18."""
+        return outcome_of(self.config, self.model, measured)

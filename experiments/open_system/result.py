@@ -1,61 +1,80 @@
-"""What a bath's run measured: dataset, figures of merit, picture, report."""
+"""What a bath's run measured: dataset, distance from the exact answer, picture and page."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from ..engine.folder import RunDirectory
-from ..report.figure import save_figure
-from ..report.page import backend_in_words, validation_table
-from .figure import render_spin_report, spin_figure
+from ..engine.chains import Chain, chains_of
+from ..engine.experiment import Fit, Outcome, Verdict
+from ..engine.measures import Z95, netcdf_attributes, rms
+from ..engine.mitigation_rows import mitigated_curves
+from ..report.figure import inline_svg, population_figure
+from ..report.page import backend_in_words
+from .config import OpenSystemConfig
+from .figure import spin_figure, verdict
+from .measured import Measured
+from .model import CollectiveModel
 
-if TYPE_CHECKING:
-    from .protocol import CollectiveExperiment, Step
-
-__all__ = ["finish"]
+__all__ = ["outcome_of"]
 
 Array = NDArray[np.float64]
 
 
-def finish(
-    experiment: CollectiveExperiment, run: RunDirectory, done: Sequence[Step], began: float
-) -> dict[str, Any]:
-    """Write everything a finished run holds and return its JSON object."""
-    data = _dataset(experiment, done)
-    result = _summary(experiment, data, done)
-    result["wall_seconds"] = round(time.perf_counter() - began, 3)
-    result["run_dir"] = str(run.path)
-    run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
-    sent = experiment.sent(done)
-    if sent:
-        run.write_circuits("circuits.qpy", sent)
-    config = experiment.config
+def outcome_of(
+    config: OpenSystemConfig, model: CollectiveModel, measured: Measured | None
+) -> Outcome:
+    """Spins against the master equation, the mean field and the paper's Eq. 18."""
+    data = _dataset(config, model, measured)
+    mitigations = [] if measured is None else _add_mitigations(config, data, measured)
+    fit = _fit(data)
+    result = _summary(config, data, measured) | {"mitigations": mitigations}
     bath = "" if config.occupation == "zero" else f", {config.occupation} β = {config.beta:g}"
     title = (
         f"Collective bath, N = {config.neurons}, ω_c = {config.cutoff:g}{bath}: "
         f"{backend_in_words(config.backend)}"
     )
-    run.write("figure.png", lambda path: save_figure(spin_figure(data, title), path))
-    page = render_spin_report(
+
+    def values() -> Mapping[str, Any]:
+        histogram = inline_svg(population_figure(data)) if "populations" in data else ""
+        return {"populations": histogram}
+
+    return Outcome(
         title=title,
-        result=result,
         data=data,
-        record=run.record(),
-        validation=validation_table([record for m in done for record in m.validation]),
+        fit=fit,
+        result=result,
+        verdict=Verdict(*verdict({"backend": config.backend, **result})),
+        picture=lambda: spin_figure(data, title),
+        template="open_system/report.html.jinja",
+        values=values,
+        budget=[("shots", fit.shot_error), ("finite collisions", result.get("collision_error"))],
     )
-    run.write("report.html", page.encode())
-    run.write_result(result)
-    return result
 
 
-def _dataset(experiment: CollectiveExperiment, done: Sequence[Step]) -> xr.Dataset:
-    model, config = experiment.model, experiment.config
+def _fit(data: xr.Dataset) -> Fit:
+    observable, exact = "⟨σ_z⟩ a neuron", data.exact_m_z.values
+    error = data.m_z.values - exact
+    if "m_z_stderr" not in data:
+        return Fit(observable, rms(error), float(np.abs(error).max()))
+    inside = np.abs(data.m_z - data.exact_m_z) <= Z95 * data.m_z_stderr
+    return Fit(
+        observable,
+        rms(error),
+        float(np.abs(error).max()),
+        rms(data.raw_m_z.values - exact),
+        rms(data.m_z_stderr.values),
+        float(inside.mean()),
+    )
+
+
+def _dataset(
+    config: OpenSystemConfig, model: CollectiveModel, measured: Measured | None
+) -> xr.Dataset:
     fine: Array = np.linspace(0, config.time, max(400, 4 * config.steps) + 1, dtype=np.float64)
     exact, dense = model.exact, model.simulate(fine)
     means = model.mean_fields(fine)
@@ -72,8 +91,8 @@ def _dataset(experiment: CollectiveExperiment, done: Sequence[Step]) -> xr.Datas
         "eta_fine": ("time_fine", np.asarray(stimulus(fine))),
         "m_z": ("time", exact.m_z.values),
     }
-    if done:
-        variables |= _measured(experiment, done)
+    if measured is not None:
+        variables |= _measured(model, measured)
     return xr.Dataset(
         variables,
         coords={
@@ -83,22 +102,14 @@ def _dataset(experiment: CollectiveExperiment, done: Sequence[Step]) -> xr.Datas
         },
         attrs={
             "system": "open-system",
-            **{
-                # netCDF has no truth values
-                name: int(value) if isinstance(value, bool) else value
-                for name, value in config.model_dump(exclude_none=True).items()
-                if isinstance(value, str | int | float)
-            },
+            **netcdf_attributes(config),
         },
     )
 
 
-def _measured(experiment: CollectiveExperiment, done: Sequence[Step]) -> dict[str, Any]:
-    readings = [reading for m in done for reading in m.step.estimate]
-    records = [record for m in done for record in m.validation if "expected" in record]
-    each = len(records) // len(readings)
-    expected = np.array([record["expected"] for record in records]).reshape(-1, each)
-    if each == 2:
+def _measured(model: CollectiveModel, measured: Measured) -> dict[str, Any]:
+    readings, expected = measured.readings, measured.expected
+    if expected.shape[1] == 2:
         expected = 2 * expected[:, :1] - expected[:, 1:]
     levels = ("time", "excitations")
     found: dict[str, Any] = {
@@ -109,54 +120,63 @@ def _measured(experiment: CollectiveExperiment, done: Sequence[Step]) -> dict[st
         # what the circuits of this run would give without noise
         "collision_m_z": ("time", expected[:, 0]),
     }
-    if experiment.model.feedback:
-        found["eta"] = ("step", np.asarray(done[-1].step.control.etas))
+    if model.feedback:
+        found["eta"] = ("step", measured.etas)
     return found
 
 
-def _rms(values: Any) -> float:
-    return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=float)))))
+def _add_mitigations(
+    config: OpenSystemConfig, data: xr.Dataset, measured: Measured
+) -> list[dict[str, Any]]:
+    """Put ⟨σ_z⟩ by every chain into ``data``; one row a chain."""
+
+    def curve(chain: Chain) -> tuple[Array, Array]:
+        spins = [measured.estimate.by(chain, point) for point in measured.points]
+        return (
+            np.array([float(s.value) for s in spins]),
+            np.array([float(s.stderr) for s in spins]),
+        )
+
+    rows, values, errors = mitigated_curves(
+        chains_of(config.chain), curve, data.exact_m_z.values, measured.everything, config.shots
+    )
+    data.coords["mitigation"] = [row["mitigation"] for row in rows]
+    data["mitigated_m_z"] = (("mitigation", "time"), values)
+    data["mitigated_m_z_stderr"] = (("mitigation", "time"), errors)
+    return rows
 
 
 def _summary(
-    experiment: CollectiveExperiment, data: xr.Dataset, done: Sequence[Step]
+    config: OpenSystemConfig, data: xr.Dataset, measured: Measured | None
 ) -> dict[str, Any]:
-    config, circuits = experiment.config, experiment.circuits
-    exact = data.exact_m_z.values
-    records = [record for m in done for record in m.validation]
+    ran, fit = measured is not None, _fit(data)
     fine = data.exact_m_z_fine.values
+    published = float(np.abs(data.printed_m_z_fine.values - fine).max())
     result: dict[str, Any] = {
-        "system": "open-system",
-        "backend": config.backend,
         "neurons": config.neurons,
-        "qubits": experiment.qubits,
         "steps": config.steps,
         "collisions": config.steps * config.substeps,
-        "order": config.order if circuits else None,
-        "extrapolation": config.extrapolation if circuits else None,
-        "feedback": config.feedback,
-        "shots": config.shots if circuits else None,
-        "circuits": len(records),
-        "validated": sum(1 for record in records if record["checks"]),
-        "two_qubit_gates": max((r["two_qubit_gates"] for r in records), default=0),
-        "depth": max((r["depth"] for r in records), default=0),
-        "rmse_sz": _rms(data.m_z.values - exact),
-        "max_error_sz": float(np.abs(data.m_z.values - exact).max()),
+        "order": config.order if ran else None,
+        "extrapolation": config.extrapolation if ran else None,
+        "controller": config.controller,
+        "shots": config.shots if ran else None,
         "mean_field_error": float(np.abs(data.mean_field_m_z_fine.values - fine).max()),
-        "printed_error": float(np.abs(data.printed_m_z_fine.values - fine).max()),
-        "mitigation": config.mitigation if circuits else "none",
+        "published_formula_error": published,
+        "mitigation": config.chain_label if ran else "none",
+        # names of version 0.1
+        "feedback": config.controller,
+        "printed_error": published,
+        "rmse_sz": fit.rmse,
+        "max_error_sz": fit.max_error,
     }
-    if done:
-        assert circuits is not None
-        inside = np.abs(data.m_z - data.exact_m_z) <= 1.959964 * data.m_z_stderr
+    if measured is not None:
         result |= {
-            "rmse_sz_raw": _rms(data.raw_m_z.values - exact),
-            "shot_error": _rms(data.m_z_stderr.values),
-            "collision_error": _rms(data.collision_m_z.values - exact),
-            "within_bars": float(inside.mean()),
+            "shot_error": fit.shot_error,
+            "collision_error": rms(data.collision_m_z.values - data.exact_m_z.values),
+            "rmse_sz_raw": fit.rmse_raw,
+            "within_bars": fit.coverage,
         }
-        details = circuits.device
-        result |= {k: details[k] for k in ("physical_qubits", "calibration") if k in details}
-        if circuits.calibration is not None:
-            result["readout_calibration"] = [circuits.calibration.record()]
+        found = measured.estimate.calibrations
+        if found:
+            result["readout_calibration"] = [found[p].record() for p in sorted(found)]
     return result

@@ -1,4 +1,4 @@
-"""Claims of a paper with what was measured about them, and reference figures recomputed."""
+"""Claims of a paper with what was measured about them, and reference figures found again."""
 
 from __future__ import annotations
 
@@ -9,7 +9,18 @@ from typing import Any, Literal
 
 from .figures import Key
 
-__all__ = ["HOLDS", "IN_PART", "NOT", "UNKNOWN", "Check", "Claim", "Row", "falls", "rises"]
+__all__ = [
+    "HOLDS",
+    "IN_PART",
+    "NOT",
+    "UNKNOWN",
+    "Check",
+    "Claim",
+    "Row",
+    "falls",
+    "rises",
+    "verdict",
+]
 
 Verdict = Literal["holds", "holds in part", "does not hold", "cannot be compared"]
 Row = dict[str, float | int | str]
@@ -22,7 +33,7 @@ UNKNOWN: Verdict = "cannot be compared"
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim.
+    """One claim, what was measured about it, and the verdict.
 
     ``claim`` is the paper's, shortened; ``definition`` says what is measured and by which rule
     the verdict follows; ``numbers`` are the rows that were measured; ``finding`` is one sentence.
@@ -37,7 +48,7 @@ class Claim:
     finding: str
 
     def record(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """Return it as a JSON object."""
         return {**asdict(self), "figures": list(self.figures), "numbers": list(self.numbers)}
 
 
@@ -55,20 +66,25 @@ class Check:
 
     @property
     def agrees(self) -> bool:
-        """Whether the number is within the tolerance of the reference figure (or below it)."""
+        """Say whether the number is within the tolerance of its reference (or below it)."""
         above = self.found - self.reference
         return (above if self.at_most else abs(above)) <= self.tolerance
 
     def record(self) -> dict[str, Any]:
-        """As a JSON object."""
+        """Return it as a JSON object."""
         return {**asdict(self), "agrees": self.agrees}
 
 
+def verdict(holds: bool, *, in_part: bool = False) -> Verdict:
+    """Return the verdict of a claim that holds, or else holds in part, or does not hold."""
+    return HOLDS if holds else IN_PART if in_part else NOT
+
+
 def rises(values: Sequence[float]) -> bool:
-    """Whether each value is larger than the one before."""
+    """Say whether each value is larger than the one before."""
     return all(a < b for a, b in itertools.pairwise(values))
 
 
 def falls(values: Sequence[float]) -> bool:
-    """Whether each value is smaller than the one before."""
+    """Say whether each value is smaller than the one before."""
     return all(a > b for a, b in itertools.pairwise(values))

@@ -1,4 +1,4 @@
-"""What a figure of a paper is made of, recomputed: parameters and their source, data, numbers."""
+"""What a figure of a paper, or a study beyond it, is made of: parameters, data, numbers, words."""
 
 from __future__ import annotations
 
@@ -7,9 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+import numpy as np
 import xarray as xr
 
-__all__ = ["BACKEND", "Comparison", "Key", "PaperFigure", "Parameter", "Variation", "key_name"]
+__all__ = [
+    "BACKEND",
+    "Comparison",
+    "Key",
+    "PaperFigure",
+    "Parameter",
+    "Piece",
+    "Study",
+    "Variation",
+    "key_name",
+]
 
 BACKEND = "exact reference, no circuit"
 
@@ -18,7 +29,7 @@ Key = int | str
 
 
 def key_name(key: Key) -> str:
-    """What a page calls it: figure 3, table 1."""
+    """Return what a page calls it: figure 3, table 1."""
     return f"figure {key}" if isinstance(key, int) else key.replace("-", " ")
 
 
@@ -70,6 +81,7 @@ class PaperFigure:
     the measures, ``units``.
     """
 
+    kind: ClassVar[str] = "figure"
     paper: ClassVar[str] = ""
     units: ClassVar[str] = "as named, else 1"
 
@@ -86,7 +98,7 @@ class PaperFigure:
 
     @property
     def file(self) -> str:
-        """Its files' name, without a suffix."""
+        """The name of its files, without a suffix."""
         return f"figure{self.number}" if isinstance(self.number, int) else self.number
 
     @property
@@ -98,6 +110,16 @@ class PaperFigure:
     def paragraph(self) -> str:
         """What the paper shows, what we find, and where they differ."""
         return f"{self.shows} {self.finds} {self.differs}"
+
+    @property
+    def summary(self) -> str:
+        """What the index page says under its picture."""
+        return self.paragraph
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Its prose in the JSON object of the command."""
+        return {"paragraph": self.paragraph}
 
     def dataset(self) -> xr.Dataset:
         """The data with measures, variations and every parameter and its source in it."""
@@ -140,3 +162,54 @@ class PaperFigure:
         reasons = [f"{p.name}: {p.why}" for p in self.parameters if p.why]
         attributes["why_ours"] = "; ".join(reasons)
         return self.data.assign(extra).assign_coords(named).assign_attrs(attributes)
+
+
+@dataclass(frozen=True)
+class Study:
+    """One experiment beyond a paper.
+
+    ``question``: what the paper leaves open; ``finding``: the answer, with its numbers, which
+    are ``measures`` too. All parameters are ours; they are attributes of ``data``.
+    """
+
+    kind: ClassVar[str] = "study"
+
+    name: str
+    title: str
+    question: str
+    finding: str
+    data: xr.Dataset
+    measures: Mapping[str, float]
+
+    @property
+    def file(self) -> str:
+        """The name of its files, without a suffix."""
+        return self.name
+
+    @property
+    def heading(self) -> str:
+        """Its title: a study has no number."""
+        return self.title
+
+    @property
+    def summary(self) -> str:
+        """What the index page says under its picture."""
+        return f"*{self.question}* {self.finding}"
+
+    @property
+    def words(self) -> dict[str, str]:
+        """Its prose in the JSON object of the command."""
+        return {"finding": self.finding}
+
+    def dataset(self) -> xr.Dataset:
+        """The data with the measures in it."""
+        values = xr.Variable(("measure",), np.array(list(self.measures.values()), dtype=float))
+        return (
+            self.data.assign(measured=values)
+            .assign_coords(measure=list(self.measures))
+            .assign_attrs(title=self.title, study=self.name, backend=BACKEND)
+        )
+
+
+# what a gallery is made of
+Piece = PaperFigure | Study

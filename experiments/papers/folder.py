@@ -17,7 +17,7 @@ __all__ = ["index_page", "open_gallery", "put", "put_figure"]
 
 
 def open_gallery(path: Path) -> RunDirectory:
-    """Make the folder.
+    """Make the folder of a gallery.
 
     Raises:
         RunDirectoryError: it cannot be written.
@@ -73,7 +73,7 @@ def put_figure(
 
 
 def index_page(title: str, about: str, entries: Sequence[tuple[str, str, str]]) -> str:
-    """A page of pictures: (file name, title, paragraph) of each, linked to its own page."""
+    """Write a page of pictures: (file name, title, paragraph) of each, linked to its own page."""
     parts = [f"# {title}", about]
     for name, heading, paragraph in entries:
         parts += [

@@ -7,13 +7,35 @@ from typing import Any
 
 from ..report.tables import cell
 from .claims import Check, Claim
-from .figures import BACKEND, Key, PaperFigure, Parameter, key_name
+from .figures import BACKEND, Key, PaperFigure, Parameter, Piece, Study, key_name
 
-__all__ = ["checks_page", "claims_page", "figure_page", "table"]
+__all__ = ["checks_page", "claims_page", "figure_page", "piece_page", "study_page", "table"]
+
+
+def piece_page(piece: Piece, checks: Sequence[Check], claims: Sequence[Claim]) -> str:
+    """Write the page of a figure, with its checks and claims, or of a study, which has none."""
+    if isinstance(piece, Study):
+        return study_page(piece)
+    return figure_page(piece, checks, claims)
+
+
+def study_page(study: Study) -> str:
+    """Write one study: its question, what was found, its picture and its numbers."""
+    rows = "\n".join(f"| {name} | {value:.4g} |" for name, value in study.measures.items())
+    return _joined(
+        [
+            f"# {study.title}",
+            f"*{study.question}*",
+            study.finding,
+            f"![{study.title}]({study.file}.png)",
+            f"| measure | value |\n|---|---|\n{rows}",
+            f"Computed by: {BACKEND}.",
+        ]
+    )
 
 
 def figure_page(figure: PaperFigure, checks: Sequence[Check], claims: Sequence[Claim]) -> str:
-    """One figure: a paragraph, its parameters, what the unstated ones do, its checks and claims."""
+    """Write one figure: a paragraph, parameters, what unstated ones do, its checks and claims."""
     picture = figure.heading.partition(":")[0]
     parts = [
         f"# {figure.heading}",
@@ -55,7 +77,7 @@ def figure_page(figure: PaperFigure, checks: Sequence[Check], claims: Sequence[C
 
 
 def claims_page(paper: str, claims: Sequence[Claim]) -> str:
-    """The verdicts, then each claim with its definition and its numbers."""
+    """List the verdicts, then each claim with its definition and its numbers."""
     parts = [
         "# Claims of the paper, measured",
         f"Paper: {paper}. Backend: {BACKEND}. Each verdict follows from the numbers by the rule "
@@ -77,7 +99,7 @@ def claims_page(paper: str, claims: Sequence[Claim]) -> str:
 
 
 def checks_page(paper: str, checks: Sequence[Check], about: Sequence[str]) -> str:
-    """The reference figures beside what was found and what the paper says.
+    """List the reference figures beside what was found and what the paper says.
 
     ``about``: what follows the paper's and the backend's names, and further paragraphs.
     """
@@ -87,7 +109,7 @@ def checks_page(paper: str, checks: Sequence[Check], about: Sequence[str]) -> st
 
 
 def table(names: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    """A Markdown table."""
+    """Format a Markdown table."""
     lines = [" | ".join(names), " | ".join("---" for _ in names)]
     # a bar inside a cell would end it
     lines += [" | ".join(_cell(x) for x in row) for row in rows]

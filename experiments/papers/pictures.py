@@ -15,7 +15,7 @@ _DENSE = 3000  # samples; longer lines go into an SVG as pixels
 
 
 def grid(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tuple[Figure, Any]:
-    """A figure and its panels, shape (rows, columns)."""
+    """Make a figure and its panels, shape (rows, columns)."""
     figure = Figure(figsize=size, layout="constrained")
     width_ratios = more.pop("width_ratios", None)
     axes = figure.subplots(rows, columns, squeeze=False, width_ratios=width_ratios, **more)
@@ -28,19 +28,19 @@ def grid(rows: int, columns: int, size: tuple[float, float], **more: Any) -> tup
 
 
 def line(axes: Axes, x: Any, y: Any, colour: str, label: str | None = None, **style: Any) -> None:
-    """A line; a dense one becomes pixels in an SVG."""
+    """Draw a line; a dense one becomes pixels in an SVG."""
     dense = np.size(y) > _DENSE
     axes.plot(x, y, color=colour, label=label, **{"lw": 0.9, "rasterized": dense, **style})
 
 
 def below(axes: Any, label: str) -> None:
-    """The label of the lowest row's horizontal axes."""
+    """Label the horizontal axes of the lowest row."""
     for panel in axes[-1]:
         panel.set_xlabel(label, fontsize=9)
 
 
 def legend(figure: Figure, axes: Axes) -> None:
-    """One legend for all panels, under them, its lines thick enough to be seen."""
+    """Put one legend for all panels under them, its lines thick enough to be seen."""
     handles, labels = axes.get_legend_handles_labels()
     once = dict(zip(labels, handles, strict=True))
     found = figure.legend(

@@ -92,8 +92,8 @@ class QlifConfig(BaseConfig):
     )
     mitigation: Literal["none", "readout"] = circuit_field(
         "none",
-        description="readout: CHSH value with errors of reading inverted too, from two circuits "
-        "sent along; spikes follow raw shots",
+        description="readout: CHSH value with readout errors inverted too, from two circuits sent "
+        "along; spikes follow raw shots",
     )
 
     @field_validator("angles", mode="before")
@@ -114,6 +114,11 @@ class QlifConfig(BaseConfig):
     def live(self) -> bool:
         """Whether circuits follow the voltages, a job a tick."""
         return self.runs_circuits and self.circuits == "live"
+
+    @property
+    def shots_each(self) -> int:
+        """One where circuits are live."""
+        return 1 if self.live else self.shots
 
     @property
     def settings_each(self) -> int:

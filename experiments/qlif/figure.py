@@ -1,9 +1,9 @@
-"""Pictures and report of a run of entangled neurons, beside its controls."""
+"""Picture and verdict of a run of entangled neurons, beside its controls."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,11 @@ import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..report.figure import EXACT, MEASURED, inline_svg
-from ..report.page import render_page
+from ..engine.measures import Z95
+from ..report.figure import EXACT, MEASURED
 
-__all__ = ["KIND_COLOURS", "findings", "pair_figure", "render_pair_report", "verdict"]
+__all__ = ["KIND_COLOURS", "findings", "pair_figure", "verdict"]
 
-_Z95 = 1.959964
 KIND_COLOURS = {
     "entangled": MEASURED,
     "private bit": "#64748b",
@@ -75,7 +74,7 @@ def _bars(axes: Axes, data: xr.Dataset, name: str, label: str) -> None:
     kinds = [str(k) for k in data.kind.values]
     for place, kind in enumerate(kinds):
         own = data.sel(kind=kind)
-        error = _Z95 * float(own[f"{name}_stderr"])
+        error = Z95 * float(own[f"{name}_stderr"])
         axes.errorbar(place, float(own[name]), error if math.isfinite(error) else None, fmt="o",
                       color=KIND_COLOURS[kind], capsize=4, ms=6)  # fmt: skip
     axes.set_xticks(range(len(kinds)), kinds, fontsize=8, rotation=20)
@@ -103,7 +102,7 @@ def _correlators(axes: Axes, data: xr.Dataset) -> None:
         n = data.counts.sel(sharing=kind).values
         trials = n.sum(axis=(2, 3))
         mean = np.einsum("xyij,i,j->xy", n, signs, signs) / trials
-        error = _Z95 * np.sqrt((1 - mean**2) / trials)
+        error = Z95 * np.sqrt((1 - mean**2) / trials)
         axes.errorbar(np.arange(4) + shift, mean.ravel(), error.ravel(), fmt="o", ms=4, capsize=3,
                       color=KIND_COLOURS[str(kind)], label=str(kind))  # fmt: skip
     axes.axhline(0, color="#cbd5e1", lw=0.8)
@@ -125,10 +124,10 @@ def _chsh(axes: Axes, data: xr.Dataset, result: Mapping[str, Any]) -> None:
               color="#64748b", va="bottom", ha="right")  # fmt: skip
     for place, kind in enumerate(kinds):
         own = data.sel(kind=kind)
-        axes.errorbar(place, float(own.chsh), _Z95 * float(own.chsh_stderr), fmt="o", capsize=4,
+        axes.errorbar(place, float(own.chsh), Z95 * float(own.chsh_stderr), fmt="o", capsize=4,
                       color=KIND_COLOURS[kind], ms=6)  # fmt: skip
     if "chsh_readout" in result:
-        error = _Z95 * result["chsh_readout_stderr"]
+        error = Z95 * result["chsh_readout_stderr"]
         axes.errorbar(0.2, result["chsh_readout"], error, fmt="s", ms=5, capsize=4, mfc="none",
                       color=MEASURED, label="readout corrected")  # fmt: skip
         axes.legend(loc="lower left", fontsize=7, frameon=False)
@@ -141,7 +140,7 @@ def _chsh(axes: Axes, data: xr.Dataset, result: Mapping[str, Any]) -> None:
 
 
 def findings(result: Mapping[str, Any]) -> list[str]:
-    """What the figures mean, a sentence each; every threshold is named."""
+    """What the numbers mean, a sentence each; every threshold is named."""
     return [_about_chsh(result), _about_synchrony(result), _about_signalling(result)]
 
 
@@ -161,7 +160,7 @@ def _about_chsh(result: Mapping[str, Any]) -> str:
     more = f" (the state alone: {result['chsh_exact']:.3f}"
     if "chsh_readout" in result:
         more += (
-            f"; with errors of reading inverted {result['chsh_readout']:.3f} ± "
+            f"; with readout errors inverted {result['chsh_readout']:.3f} ± "
             f"{result['chsh_readout_stderr']:.3f}"
         )
     return f"{words}{more})."
@@ -231,32 +230,3 @@ def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
     else:
         lead = "Nothing here is shown to be beyond shared randomness."
     return style, " ".join([lead, *findings(result)])
-
-
-def render_pair_report(
-    *,
-    title: str,
-    result: Mapping[str, Any],
-    entangled: Mapping[str, Any],
-    picture: Figure,
-    record: Mapping[str, Any],
-    circuit: str,
-    validation: Sequence[Mapping[str, Any]],
-) -> str:
-    """The page as text, with the run's picture inside, which loses its title to the page's."""
-    style, sentence = verdict(result)
-    # what takes longest, the layout, has been found for the file
-    picture.set_layout_engine("none")
-    picture.suptitle("")
-    return render_page(
-        "qlif/report.html.jinja",
-        title=title,
-        style=style,
-        sentence=sentence,
-        result=result,
-        kinds=[entangled, *result["controls"]],
-        record=record,
-        circuit=circuit,
-        validation=validation,
-        picture=inline_svg(picture),
-    )

@@ -21,17 +21,23 @@ from numpy.typing import ArrayLike, NDArray
 from qbrain.classical_feedback.lif import FixedSettings, LevelSettings, LinearSettings, Membranes
 
 __all__ = [
+    "Angles",
     "Law",
     "Rasters",
     "Source",
+    "distinct_settings",
     "group_amplitudes",
     "group_correlator",
+    "group_correlators",
     "group_source",
+    "setting_words",
     "simulate_ticks",
 ]
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.uint8]
+# a setting of each neuron of a group, radians
+Angles = tuple[float, ...]
 Law = FixedSettings | LevelSettings | LinearSettings
 # tick, voltages (groups, neurons) → bits of the same shape
 Source = Callable[[int, Array], Bits]
@@ -66,14 +72,39 @@ def group_amplitudes(phi: float, angles: ArrayLike) -> Array:
     return np.asarray(zero + one)
 
 
-def group_correlator(phi: float, angles: ArrayLike) -> float:
+def group_correlators(phi: float, angles: ArrayLike) -> Array:
     """Mean of (−1)^(sum of all bits): ⟨Z…Z⟩ Π cosα_i + sin2φ Π sinα_i, ⟨Z…Z⟩ = 1 or cos2φ.
 
     The first holds for even groups, the second for odd ones; terms that mix Z and X vanish.
+    ``angles``: (…, n), radians.
     """
     alphas = np.asarray(angles, dtype=float)
-    even = 1.0 if len(alphas) % 2 == 0 else np.cos(2 * phi)
-    return float(even * np.prod(np.cos(alphas)) + np.sin(2 * phi) * np.prod(np.sin(alphas)))
+    even = 1.0 if alphas.shape[-1] % 2 == 0 else np.cos(2 * phi)
+    cosines, sines = np.prod(np.cos(alphas), axis=-1), np.prod(np.sin(alphas), axis=-1)
+    return np.asarray(even * cosines + np.sin(2 * phi) * sines)
+
+
+def group_correlator(phi: float, angles: ArrayLike) -> float:
+    """:func:`group_correlators` of one setting of each neuron (n,)."""
+    return float(group_correlators(phi, angles))
+
+
+def setting_words(settings: ArrayLike) -> NDArray[np.uint8]:
+    """Settings (…, n) of at most eight neurons as one number each: bit i is neuron i's."""
+    each = np.asarray(settings, dtype=np.uint8)
+    return np.asarray(each @ (1 << np.arange(each.shape[-1])).astype(np.uint8))
+
+
+def distinct_settings(rows: Sequence[Sequence[float]]) -> tuple[list[Angles], NDArray[np.int64]]:
+    """Settings of a group that differ from each other, and the place among them of each word.
+
+    ``rows``: the one or two settings of each neuron. A word is that of :func:`setting_words`.
+    """
+    place: dict[Angles, int] = {}
+    words = range(len(rows[0]) ** len(rows))
+    each = [tuple(row[word >> i & 1] for i, row in enumerate(rows)) for word in words]
+    found = [place.setdefault(angles, len(place)) for angles in each]
+    return list(place), np.array(found, dtype=np.int64)
 
 
 def group_source(

@@ -1,6 +1,6 @@
 """What spikes and bits say: synchrony, CHSH value, signalling, the cost of a tick.
 
-A figure of a group of more than two neurons is the mean over its pairs of neurons. Its standard
+A metric of a group of more than two neurons is the mean over its pairs of neurons. Its standard
 error is the mean of theirs: pairs of one group are not independent, and no mean has a larger one.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,23 +35,32 @@ from qbrain.reference.qlif.spike_synchrony import (
 )
 
 from .config import QlifConfig
-from .groups import Rasters
+from .groups import (
+    Rasters,
+    distinct_settings,
+    group_correlator,
+    group_correlators,
+    setting_words,
+)
 
 __all__ = [
     "MEASURES",
-    "SHOWN",
     "bell_counts",
     "chsh_of",
     "classical_operations",
     "corrected_chsh",
+    "corrected_points",
     "drive_test",
     "matched_table",
     "measure_spikes",
+    "parity_points",
     "signalling_of",
 ]
 
 Array = NDArray[np.float64]
 Counts = NDArray[np.int64]
+# settings of a pair → readout errors (2, 2) of both bits, and their standard errors
+Wrong = Mapping[tuple[int, int], tuple[Array, Array]]
 
 # names in the JSON object, in the order of tables
 MEASURES = (
@@ -64,13 +72,6 @@ MEASURES = (
     "spike_distance",
     "first_spike_latency_ms",
 )
-
-# columns of the controls on the terminal
-SHOWN = (
-    "kind", "rate_hz", "synchrony", "synchrony_stderr", "coincidence_factor",
-    "spike_synchronisation", "spike_distance", "count_correlation", "first_spike_latency_ms",
-    "chsh", "chsh_stderr", "operations_per_tick",
-)  # fmt: skip
 
 # a tick of one neuron: V·decay, + drive, scale·normal, + noise; held? threshold? reset twice
 LIF_OPERATIONS = 8
@@ -95,11 +96,11 @@ def classical_operations(kind: str, config: QlifConfig, *, tabulated: bool) -> i
 
 
 def measure_spikes(spikes: NDArray[np.uint8], config: QlifConfig) -> dict[str, Measure]:
-    """The figures of ``MEASURES`` of a raster (tick, group, neuron); nan where none is defined."""
+    """The metrics of ``MEASURES`` of a raster (tick, group, neuron); nan where none is defined."""
     tick = config.tick
     near = round(config.coincidence / tick)
     long = max(1, round(config.count_window / tick))
-    figures: dict[str, Callable[[NDArray[np.uint8]], Measure]] = {
+    metrics: dict[str, Callable[[NDArray[np.uint8]], Measure]] = {
         "rate_hz": lambda x: _scaled(firing_rate(x), 1000 / tick),
         "synchrony": lambda x: synchrony(x, near),
         "coincidence_factor": lambda x: coincidence_factor(x, near),
@@ -110,12 +111,12 @@ def measure_spikes(spikes: NDArray[np.uint8], config: QlifConfig) -> dict[str, M
     }
     if 2 * long > len(spikes):
         # not two windows in the whole run
-        figures["count_correlation"] = lambda x: Measure(math.nan, math.nan)
+        metrics["count_correlation"] = lambda x: Measure(math.nan, math.nan)
     couples = itertools.combinations(range(spikes.shape[2]), 2)
     each = [np.ascontiguousarray(spikes[..., list(couple)]) for couple in couples]
     found = {}
     for name in MEASURES:
-        parts = [figures[name](x) for x in each]
+        parts = [metrics[name](x) for x in each]
         found[name] = Measure(
             float(np.mean([np.mean(p.value) for p in parts])),
             float(np.mean([np.mean(p.stderr) for p in parts])),
@@ -199,10 +200,56 @@ def matched_table(rasters: Rasters, config: QlifConfig) -> Array | None:
         return None
 
 
-def corrected_chsh(
-    counts: Counts, wrong: Mapping[tuple[int, int], tuple[Array, Array]]
-) -> tuple[float, float]:
-    """S with errors of reading inverted, and its standard error.
+def parity_points(rasters: Rasters, config: QlifConfig) -> tuple[Array, Array, Array]:
+    """Mean parity of a group's bits at each setting that came; for a pair the correlator E.
+
+    Returns:
+        What was counted, the exact value of the state (of its share ``visibility``), and the
+        standard error that as many shots of the state have: arrays of one length. Settings that
+        are linear in the voltage make one point, the mean over all ticks.
+
+    Raises:
+        ValueError: for rasters without bits.
+    """
+    if rasters.outcomes is None:
+        raise ValueError("rasters: wanted those of neurons with bits")
+    odd = np.bitwise_xor.reduce(rasters.outcomes, axis=-1)
+    if rasters.settings is None:
+        assert rasters.angles is not None
+        values = config.visibility * group_correlators(config.phi, rasters.angles)
+        spread = math.sqrt(max(float(np.mean(1 - values**2)), 0) / odd.size)
+        return np.array([1 - 2 * odd.mean()]), np.array([values.mean()]), np.array([spread])
+    angles, place = distinct_settings(config.angle_rows)
+    chosen = place[setting_words(rasters.settings)]
+    each = np.bincount((2 * chosen + odd).ravel(), minlength=2 * len(angles)).reshape(-1, 2)
+    came = each.any(axis=1)
+    exact = config.visibility * group_correlators(config.phi, angles)[came]
+    trials = each[came].sum(axis=1)
+    found = (each[came, 0] - each[came, 1]) / trials
+    return found, exact, np.sqrt(np.maximum(1 - exact**2, 0) / trials)
+
+
+def corrected_points(
+    counts: Counts, wrong: Wrong, config: QlifConfig
+) -> tuple[Array, Array, Array]:
+    """Correlators of a pair's four pairs of settings with readout errors inverted.
+
+    Returns:
+        The correlators (4,), those of the state, and standard errors: of shots and of the readout
+        errors.
+    """
+    rows, points = config.angle_rows, []
+    for (x, y), (errors, stderr) in wrong.items():
+        mean, variance = _corrected(counts[x, y], errors)
+        moved = _moved(counts[x, y], errors, stderr) - mean
+        exact = config.visibility * group_correlator(config.phi, (rows[0][x], rows[1][y]))
+        points.append((mean, exact, math.sqrt(variance + float((moved**2).sum()))))
+    values, exacts, spreads = np.array(points).T
+    return values, exacts, spreads
+
+
+def corrected_chsh(counts: Counts, wrong: Wrong) -> tuple[float, float]:
+    """S with readout errors inverted, and its standard error.
 
     A bit that reads 1 for 0 with probability p and 0 for 1 with q gives a sign of mean
     (1−p−q)⟨s⟩ + (q−p); s is replaced by (s + p − q)/(1−p−q), whose mean is ⟨s⟩.
@@ -212,18 +259,25 @@ def corrected_chsh(
         wrong: of each pair of settings, (p, q) of both bits (2, 2) and their standard errors.
     """
     value, variance = 0.0, 0.0
-    # errors of reading are the same ones at all settings: what they do adds up before squaring
+    # readout errors are the same ones at all settings: what they do adds up before squaring
     moved = np.zeros((2, 2))
     for (x, y), (errors, stderr) in wrong.items():
         sign = -1 if x == y == 1 else 1
         mean, own = _corrected(counts[x, y], errors)
         value += sign * mean
         variance += own
-        for place in np.ndindex(2, 2):
-            other = errors.copy()
-            other[place] += stderr[place]
-            moved[place] += sign * (_corrected(counts[x, y], other)[0] - mean)
+        moved += sign * (_moved(counts[x, y], errors, stderr) - mean)
     return value, math.sqrt(variance + float((moved**2).sum()))
+
+
+def _moved(n: Counts, errors: Array, stderr: Array) -> Array:
+    """Corrected correlator (2, 2) if one readout error was larger by its standard error."""
+    found = np.zeros((2, 2))
+    for place in np.ndindex(2, 2):
+        other = errors.copy()
+        other[place] += stderr[place]
+        found[place] = _corrected(n, other)[0]
+    return found
 
 
 def _corrected(n: Counts, errors: Array) -> tuple[float, float]:
@@ -237,8 +291,3 @@ def _corrected(n: Counts, errors: Array) -> tuple[float, float]:
 
 def _scaled(measure: Measure, factor: float) -> Measure:
     return Measure(np.asarray(measure.value) * factor, np.asarray(measure.stderr) * factor)
-
-
-def plain(value: Any) -> float | None:
-    """For JSON, which has no nan."""
-    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,131 +1,72 @@
-"""What a run of entangled neurons measured: dataset, figures of merit, picture, report."""
+"""What a run of entangled neurons measured: dataset, distance from the exact answer, page."""
 
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from qbrain.reference.qlif.bell_counts import ChshEstimate, RateTest
-from qbrain.reference.qlif.spike_synchrony import Measure
-
-from ..engine.folder import RunDirectory
-from ..report.figure import save_figure
-from ..report.page import backend_in_words, validation_table
-from .figure import pair_figure, render_pair_report
-from .groups import Rasters
+from ..engine.experiment import Fit, Outcome, Verdict
+from ..engine.measures import Z95, finite_or_none, netcdf_attributes, rms
+from ..report.page import backend_in_words
+from .config import QlifConfig
+from .figure import pair_figure, verdict
+from .groups import distinct_settings
+from .kinds import Kind, kinds_of, signalling_tests
+from .measured import Measured, Sessions
 from .measures import (
     MEASURES,
-    bell_counts,
-    chsh_of,
-    classical_operations,
+    Wrong,
     corrected_chsh,
-    drive_test,
+    corrected_points,
     matched_table,
-    measure_spikes,
-    plain,
-    signalling_of,
+    parity_points,
 )
-from .model import KINDS, key_of
+from .model import QlifModel, key_of
 
-if TYPE_CHECKING:
-    from .protocol import Measurement, QlifExperiment
-
-__all__ = ["finish"]
-
-Array = NDArray[np.float64]
-SHARING = ("entangled", "private bit", "shared bit")
+__all__ = ["outcome_of"]
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of neurons in the run's first session: rasters and what is read off them."""
-
-    name: str
-    rasters: Rasters
-    figures: dict[str, Measure]
-    counts: NDArray[np.int64] | None
-    chsh: ChshEstimate | None
-    operations: int
-
-    def row(self) -> dict[str, Any]:
-        """As a row of a table."""
-        found: dict[str, Any] = {"kind": self.name}
-        for name in MEASURES:
-            found[name] = plain(self.figures[name].value)
-            found[f"{name}_stderr"] = plain(self.figures[name].stderr)
-        found["chsh"] = self.chsh.value if self.chsh else None
-        found["chsh_stderr"] = self.chsh.stderr if self.chsh else None
-        found["operations_per_tick"] = self.operations
-        return found
-
-
-def finish(
-    experiment: QlifExperiment, run: RunDirectory, done: Sequence[Measurement], began: float
-) -> dict[str, Any]:
-    """Write everything a finished run holds and return its JSON object."""
-    config, model = experiment.config, experiment.model
-    measured = done[0] if done else None
-    sessions = (
-        measured.sessions if measured else [model.simulate("entangled", s) for s in model.sessions]
-    )
-    # controls get what came off the device, so that they differ in what is shared alone
-    table = matched_table(sessions[0], config) if measured else None
-    kinds = []
-    for name in KINDS:
-        own = sessions[0]
-        if name != "entangled":
-            given = table if name in SHARING else None
-            own = model.simulate(name, model.sessions[0], given)
-        counts = bell_counts(own, config)
-        operations = classical_operations(
-            name, config, tabulated=name != "entangled" or measured is None
-        )
-        kinds.append(
-            Kind(name, own, measure_spikes(own.spikes, config), counts, chsh_of(counts), operations)
-        )
-    result = _summary(experiment, measured, kinds, table is not None)
-    result |= _signalling(experiment, sessions, kinds)
-    result |= _cost(experiment, measured, kinds)
+def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) -> Outcome:
+    """Rasters, CHSH value and tests of no-signalling, beside four kinds without entanglement."""
+    config, rasters = model.config, sessions.rasters
+    table = matched_table(rasters[0], config) if measured else None
+    kinds = kinds_of(model, rasters[0], table, drawn=measured is None)
+    wrong = _readout_errors(config, measured, kinds[0])
+    result = _summary(model, measured, kinds)
+    result["shared_bit_from"] = "state" if table is None else "counts"
+    if measured is not None and measured.calibration is not None:
+        result["readout_calibration"] = [measured.calibration.record()]
+    if wrong is not None and kinds[0].counts is not None:
+        value, stderr = corrected_chsh(kinds[0].counts, wrong)
+        result |= {"chsh_readout": value, "chsh_readout_stderr": stderr}
+    result |= signalling_tests(model, rasters, kinds)
+    result |= _cost(model, sessions, measured, kinds)
     result["controls"] = [kind.row() for kind in kinds[1:]]
-    result["wall_seconds"] = round(time.perf_counter() - began, 3)
-    result["run_dir"] = str(run.path)
-    data = _dataset(experiment, sessions, kinds)
-    packed = {
-        name: {"zlib": True, "complevel": 1} for name in data.data_vars if data[name].ndim > 2
-    }
-    run.write("result.nc", lambda path: data.to_netcdf(path, engine="h5netcdf", encoding=packed))
-    circuits = experiment.circuits.distinct if experiment.circuits else []
-    if circuits:
-        run.write_circuits("circuits.qpy", circuits)
-    title = _title(experiment)
-    picture = pair_figure(data, result, title)
-    run.write("figure.png", lambda path: save_figure(picture, path))
-    page = render_pair_report(
+    data = _dataset(model, rasters, kinds)
+    title = _title(config, measured)
+    return Outcome(
         title=title,
+        data=data,
+        fit=_fit(config, kinds[0], wrong),
         result=result,
-        entangled=kinds[0].row(),
-        picture=picture,
-        record=run.record(),
-        circuit=str(circuits[-1].draw("text", fold=110)) if circuits else "",
-        validation=validation_table(measured.validation if measured else []),
+        verdict=Verdict(*verdict(result)),
+        picture=lambda: pair_figure(data, result, title),
+        template="qlif/report.html.jinja",
+        values=lambda: {"kinds": [kind.row() for kind in kinds]},
+        encoding={
+            str(name): {"zlib": True, "complevel": 1} for name, x in data.items() if x.ndim > 2
+        },
     )
-    run.write("report.html", page.encode())
-    run.write_result(result)
-    return result
 
 
-def _title(experiment: QlifExperiment) -> str:
-    config = experiment.config
+def _title(config: QlifConfig, measured: Measured | None) -> str:
     what = "pairs" if config.group == 2 else f"groups of {config.group}"
     form = ""
-    if experiment.circuits is not None:
+    if measured is not None:
         form = ", a job a tick" if config.live else ", recorded shots"
     return (
         f"Entangled neurons, {config.pairs} {what}, φ = {config.phi:.3g}, settings "
@@ -133,127 +74,87 @@ def _title(experiment: QlifExperiment) -> str:
     )
 
 
-def _summary(
-    experiment: QlifExperiment, measured: Measurement | None, kinds: Sequence[Kind], matched: bool
-) -> dict[str, Any]:
-    config, own = experiment.config, kinds[0]
-    records = measured.validation if measured else []
+def _readout_errors(config: QlifConfig, measured: Measured | None, own: Kind) -> Wrong | None:
+    """Readout errors of the bits at each pair of settings; None unless measured, and all came."""
+    if measured is None or measured.calibration is None or own.chsh is None:
+        return None
+    _, place = distinct_settings(config.angle_rows)
+    found = {}
+    for x, y in np.ndindex(2, 2):
+        # readout errors belong to qubits
+        order = list(measured.orders[place[x + 2 * y]])
+        calibration = measured.calibration
+        found[x, y] = (calibration.readout[order], calibration.stderr[order])
+    return found
+
+
+def _fit(config: QlifConfig, own: Kind, wrong: Wrong | None) -> Fit:
+    """Mean parities of the bits at the settings that came, against the state's."""
+    observable = "E of the bits" if config.group == 2 else "parity of the bits"
+    found, exact, spread = parity_points(own.rasters, config)
+    raw = None
+    if wrong is not None and own.counts is not None:
+        raw = rms(found - exact)
+        found, exact, spread = corrected_points(own.counts, wrong, config)
+    error = np.abs(found - exact)
+    return Fit(
+        observable,
+        rms(error),
+        float(error.max()),
+        raw,
+        rms(spread),
+        # where all bits are alike there is no spread, but the rounding of the exact value
+        float((error <= Z95 * spread + 1e-9).mean()),
+    )
+
+
+def _summary(model: QlifModel, measured: Measured | None, kinds: Sequence[Kind]) -> dict[str, Any]:
+    config, own = model.config, kinds[0]
     shared = next(kind for kind in kinds if kind.name == "shared bit")
     result: dict[str, Any] = {
-        "system": "qlif",
-        "backend": config.backend,
         "pairs": config.pairs,
         "group": config.group,
         "ticks": config.ticks,
         "phi": config.phi,
         "visibility": config.visibility,
         "settings": config.settings,
-        "qubits": experiment.qubits,
         "form": config.circuits if measured else None,
-        "shots": config.shots if measured else None,
-        "circuits": len(records),
-        "distinct_circuits": len(experiment.circuits.distinct) if experiment.circuits else 0,
-        "validated": sum(1 for record in records if record["checks"]),
-        "two_qubit_gates": max((r["two_qubit_gates"] for r in records), default=0),
-        "depth": max((r["depth"] for r in records), default=0),
+        "shots": config.shots_each if measured else None,
+        "distinct_circuits": measured.distinct if measured else 0,
         "chsh": own.chsh.value if own.chsh else None,
         "chsh_stderr": own.chsh.stderr if own.chsh else None,
-        "chsh_exact": experiment.model.chsh_exact,
+        "chsh_exact": model.chsh_exact,
         "chsh_bound": 2.0,
         "mitigation": config.mitigation if measured else "none",
     }
     row = own.row()
     result |= {name: row[name] for m in MEASURES for name in (m, f"{m}_stderr")}
-    gap = own.figures["synchrony"].value - shared.figures["synchrony"].value
-    spread = math.hypot(own.figures["synchrony"].stderr, shared.figures["synchrony"].stderr)
-    result |= {
-        "synchrony_over_shared_bit": plain(gap),
-        "synchrony_over_shared_bit_stderr": plain(spread),
-    }
-    result["shared_bit_from"] = "counts" if matched else "state"
+    gap = own.metrics["synchrony"].value - shared.metrics["synchrony"].value
+    spread = math.hypot(own.metrics["synchrony"].stderr, shared.metrics["synchrony"].stderr)
+    result["synchrony_over_shared_bit"] = finite_or_none(gap)
+    result["synchrony_over_shared_bit_stderr"] = finite_or_none(spread)
     for kind in kinds[1:]:
         found = kind.row()
         for name in ("synchrony", "chsh"):
             result[f"{key_of(kind.name)}_{name}"] = found[name]
             result[f"{key_of(kind.name)}_{name}_stderr"] = found[f"{name}_stderr"]
-    if measured is not None and measured.calibration is not None and own.counts is not None:
-        result |= _corrected(experiment, measured, own.counts)
-    if experiment.circuits is not None:
-        details = experiment.circuits.device
-        result |= {k: details[k] for k in ("physical_qubits", "calibration") if k in details}
     return result
 
 
-def _corrected(
-    experiment: QlifExperiment, measured: Measurement, counts: NDArray[np.int64]
-) -> dict[str, Any]:
-    circuits, rows = experiment.circuits, experiment.config.angle_rows
-    assert circuits is not None
-    assert measured.calibration is not None
-    wrong = {
-        (x, y): circuits.wrong_bits(measured.calibration, (rows[0][x], rows[1][y]))
-        for x in range(2)
-        for y in range(2)
-    }
-    value, stderr = corrected_chsh(counts, wrong)
-    return {
-        "chsh_readout": value,
-        "chsh_readout_stderr": stderr,
-        "readout_calibration": [measured.calibration.record()],
-    }
-
-
-def _signalling(
-    experiment: QlifExperiment, sessions: Sequence[Rasters], kinds: Sequence[Kind]
-) -> dict[str, Any]:
-    """Tests of no-signalling: bits against the other's setting, rates against the other's drive."""
-    config, model = experiment.config, experiment.model
-    whole = signalling_of(sessions[0], config)
-    # each direction in a session of its own, where there is one
-    one = signalling_of(sessions[1], config) if len(sessions) > 1 else whole
-    two = signalling_of(sessions[2], config) if len(sessions) > 2 else whole
-    found: dict[str, Any] = {
-        "no_signalling_p": plain(whole.p_value) if whole else None,
-        "no_signalling_first_p": plain(one.p_first) if one else None,
-        "no_signalling_second_p": plain(two.p_second) if two else None,
-    }
-    coupled = next(kind for kind in kinds if kind.name == "coupled").rasters
-    for k, (name, neuron) in enumerate((("first", 0), ("second", 1)), start=1):
-        tests: dict[str, RateTest | None] = {"drive": None, "coupled_drive": None}
-        if len(sessions) > k:
-            tests["drive"] = drive_test(sessions[0], sessions[k], neuron=neuron)
-            other = model.simulate("coupled", model.sessions[k])
-            tests["coupled_drive"] = drive_test(coupled, other, neuron=neuron)
-        for test, rates in tests.items():
-            hertz = 1000 / config.tick
-            found[f"{test}_{name}_hz"] = plain(-hertz * rates.difference) if rates else None
-            found[f"{test}_{name}_hz_stderr"] = plain(hertz * rates.stderr) if rates else None
-            found[f"{test}_{name}_p"] = plain(rates.p_value) if rates else None
-    drives = [found[f"drive_{name}_p"] for name in ("first", "second")]
-    drives = [p for p in drives if p is not None]
-    if whole is None and drives:
-        # no choice of settings: the drives, by Bonferroni
-        found["no_signalling_p"] = min(1.0, len(drives) * min(drives))
-    return found
-
-
 def _cost(
-    experiment: QlifExperiment, measured: Measurement | None, kinds: Sequence[Kind]
+    model: QlifModel, sessions: Sessions, measured: Measured | None, kinds: Sequence[Kind]
 ) -> dict[str, Any]:
-    config = experiment.config
-    ticks = config.ticks * len(experiment.model.sessions)
+    taken = measured.taken if measured else 0
     return {
-        "shots_taken": measured.taken if measured else 0,
-        "shots_used": measured.used if measured else 0,
-        "circuit_executions_per_tick": measured.taken / ticks if measured else 0.0,
+        "shots_taken": taken,
+        "shots_used": sessions.used,
+        "circuit_executions_per_tick": taken / (model.config.ticks * len(model.sessions)),
         "operations_per_tick": kinds[0].operations,
     }
 
 
-def _dataset(
-    experiment: QlifExperiment, sessions: Sequence[Rasters], kinds: Sequence[Kind]
-) -> xr.Dataset:
-    config, model = experiment.config, experiment.model
+def _dataset(model: QlifModel, sessions: Sequence[Any], kinds: Sequence[Kind]) -> xr.Dataset:
+    config = model.config
     raster = ("tick", "pair", "neuron")
     own = sessions[0]
     variables: dict[str, Any] = {
@@ -269,37 +170,28 @@ def _dataset(
             variables[name] = (raster, bits)
     if own.angles is not None:
         variables["angles"] = (raster, own.angles, {"units": "rad"})
-    counts = {kind.name: kind.counts for kind in kinds if kind.counts is not None}
-    if counts:
-        dims = ("sharing", "setting_first", "setting_second", "bit_first", "bit_second")
-        variables["counts"] = (dims, np.stack(list(counts.values())))
-        rows = config.angle_rows
-        variables["setting_angles"] = (
-            ("side", "setting"), np.array([rows[0], rows[1]]), {"units": "rad"},
-        )  # fmt: skip
-    for name in MEASURES:
-        for part in ("value", "stderr"):
-            key = name if part == "value" else f"{name}_stderr"
-            variables[key] = ("kind", np.array([getattr(k.figures[name], part) for k in kinds]))
-    for key, part in (("chsh", "value"), ("chsh_stderr", "stderr")):
-        values = [getattr(k.chsh, part) if k.chsh else math.nan for k in kinds]
-        variables[key] = ("kind", np.array(values))
     coordinates: dict[str, Any] = {
         "time": ("tick", config.tick * np.arange(1, config.ticks + 1), {"units": "ms"}),
         "kind": [kind.name for kind in kinds],
         "session": [s.name for s in model.sessions],
     }
+    counts = {kind.name: kind.counts for kind in kinds if kind.counts is not None}
     if counts:
+        dims = ("sharing", "setting_first", "setting_second", "bit_first", "bit_second")
+        variables["counts"] = (dims, np.stack(list(counts.values())))
+        angles = np.array(config.angle_rows[:2])
+        variables["setting_angles"] = (("side", "setting"), angles, {"units": "rad"})
         coordinates["sharing"] = list(counts)
-    return xr.Dataset(
-        variables, coordinates, {"system": "qlif", **_attributes(config.model_dump())}
-    )
+    attributes = {**netcdf_attributes(config), "shots": config.shots_each}
+    return xr.Dataset(variables | _metrics(kinds), coordinates, {"system": "qlif", **attributes})
 
 
-def _attributes(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Those that netCDF takes; it has no truth values."""
-    return {
-        name: int(value) if isinstance(value, bool) else value
-        for name, value in values.items()
-        if isinstance(value, str | int | float)
-    }
+def _metrics(kinds: Sequence[Kind]) -> dict[str, Any]:
+    """Metrics of each kind and their standard errors, and the CHSH value: nan where none is."""
+    found: dict[str, Any] = {}
+    for name in MEASURES:
+        found[name] = ("kind", np.array([k.metrics[name].value for k in kinds]))
+        found[f"{name}_stderr"] = ("kind", np.array([k.metrics[name].stderr for k in kinds]))
+    value = [k.chsh.value if k.chsh else math.nan for k in kinds]
+    stderr = [k.chsh.stderr if k.chsh else math.nan for k in kinds]
+    return {**found, "chsh": ("kind", np.array(value)), "chsh_stderr": ("kind", np.array(stderr))}

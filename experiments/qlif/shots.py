@@ -10,22 +10,19 @@ settings, so the CHSH value is one of correlations, and no test free of loophole
 
 from __future__ import annotations
 
-import base64
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
 
-from ..engine.folder import RunDirectory
-from ..errors import ConfigError, RunDirectoryError
-from .circuits import Angles, GroupCircuits
-from .groups import Rasters
+from ..engine.experiment import Reading
+from ..errors import ConfigError
+from .groups import Rasters, Source, distinct_settings, setting_words
 from .model import QlifModel
 
-__all__ = ["RecordedShots", "ShotPlan", "record_shots"]
+__all__ = ["RecordedShots", "ShotPlan"]
 
 Array = NDArray[np.float64]
 Bits = NDArray[np.uint8]
@@ -44,32 +41,31 @@ class ShotPlan:
     """
 
     def __init__(self, model: QlifModel) -> None:
-        config = model.config
-        rows, each = config.angle_rows, config.settings_each
-        self.angles: list[Angles] = []
-        self.place = np.zeros(each**config.group, dtype=np.int64)
-        for word in range(len(self.place)):
-            own = tuple(row[word >> i & 1] for i, row in enumerate(rows))
-            if own not in self.angles:
-                self.angles.append(own)
-            self.place[word] = self.angles.index(own)
+        config = self._config = model.config
+        self.angles, self.place = distinct_settings(config.angle_rows)
         self.uses = np.zeros(len(self.angles), dtype=np.int64)
         for session in model.sessions:
             chosen = model.simulate("entangled", session).settings
             assert chosen is not None
-            words = _words(chosen)
+            words = setting_words(chosen)
             self.uses += np.bincount(self.place[words.ravel()], minlength=len(self.angles))
         wanted = np.ceil(config.margin * self.uses) + SPARE
         self.copies = [math.ceil(x / config.shots) for x in wanted]
 
-    def circuits(self, made: GroupCircuits) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        """Those of the one job, copy after copy, and the gate's records."""
-        found: list[tuple[QuantumCircuit, dict[str, Any]]] = []
-        for number, (angles, copies) in enumerate(zip(self.angles, self.copies, strict=True)):
-            isa, record = made.circuit(angles, 0)
-            found += [(isa, {**record, "setting": number})] * copies
-        circuits, records = made.references(0)
-        return [isa.copy() for isa, _ in found] + circuits, [r for _, r in found] + records
+    def by_setting(self, readings: Sequence[Reading]) -> list[Bits]:
+        """Shots (shots, neurons) of each circuit, its copies one after the other.
+
+        Raises ``ValueError`` for readings that are not of this plan.
+        """
+        shape = (self._config.shots, self._config.group)
+        each: list[list[Bits]] = [[] for _ in self.angles]
+        for reading in readings:
+            if reading.shots is None or reading.shots.shape != shape:
+                raise ValueError(f"wanted {shape[0]} shots of {shape[1]} bits in their order")
+            each[int(reading.heading.tags["setting"] or 0)].append(reading.shots)
+        if [len(own) for own in each] != self.copies:
+            raise ValueError(f"wanted {sum(self.copies)} circuits, got {len(readings)}")
+        return [np.concatenate(own) for own in each]
 
 
 class RecordedShots:
@@ -86,15 +82,14 @@ class RecordedShots:
 
     def __init__(self, plan: ShotPlan, shots: Sequence[Bits], margin: float) -> None:
         self._plan, self._shots, self._margin = plan, shots, margin
-        self._settings: Any = None
         self.used = np.zeros(len(shots), dtype=np.int64)
 
-    def source(self, model: QlifModel) -> Any:
-        """The bits of a session's ticks; see :data:`qbrain.experiments.qlif.groups.Source`."""
-        law = model.law
+    def source(self, model: QlifModel) -> Source:
+        """The bits of a session's ticks."""
+        law: Any = model.law
 
         def bits(tick: int, voltage: Array) -> Bits:
-            chosen = self._plan.place[_words(law.index(voltage))]  # type: ignore[union-attr]
+            chosen = self._plan.place[setting_words(law.index(voltage))]
             found = np.empty(voltage.shape, dtype=np.uint8)
             for number in np.unique(chosen):
                 rows = np.flatnonzero(chosen == number)
@@ -115,76 +110,3 @@ class RecordedShots:
     def sessions(self, model: QlifModel) -> list[Rasters]:
         """All sessions of a run, one after the other."""
         return [model.ticks(session, self.source(model)) for session in model.sessions]
-
-
-def record_shots(
-    run: RunDirectory,
-    plan: ShotPlan,
-    circuits: Sequence[QuantumCircuit],
-    records: Sequence[Mapping[str, Any]],
-    sampler: Any,
-    shots: int,
-) -> list[Bits]:
-    """Shots (shots, neurons) of each circuit in their order, from the journal or from a job.
-
-    Raises:
-        RunDirectoryError: for a journal that is not of this run.
-    """
-    done = run.steps()
-    if not done:
-        for stream, circuit in enumerate(circuits):
-            circuit.metadata = {**(circuit.metadata or {}), "step": 0, "stream": stream}
-        results = sampler.run(circuits, shots=shots).result()
-        found = [_bits(pub) for pub in results]
-        # on disk before any of them is used
-        run.append_step(
-            {
-                "step": 0,
-                "shots": shots,
-                "outcomes": [_packed(bits) for bits in found],
-                "validation": list(records),
-            }
-        )
-        return found
-    try:
-        if len(done) != 1 or int(done[0]["shots"]) != shots:
-            raise ValueError(f"wanted one job of {shots} shots a circuit")
-        neurons = circuits[0].num_clbits
-        found = [_unpacked(text, shots, neurons) for text in done[0]["outcomes"]]
-        if len(found) != len(circuits) or len(done[0]["validation"]) != len(circuits):
-            raise ValueError(f"wanted {len(circuits)} circuits, got {len(found)}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RunDirectoryError(f"steps.jsonl: not the shots of this run: {error}") from None
-    return found
-
-
-def by_setting(plan: ShotPlan, shots: Sequence[Bits]) -> list[Bits]:
-    """The shots of each setting's copies, one copy after the other."""
-    ends = np.cumsum(plan.copies)
-    return [
-        np.concatenate(list(shots[end - copies : end]))
-        for end, copies in zip(ends, plan.copies, strict=True)
-    ]
-
-
-def _words(settings: Bits) -> NDArray[np.int64]:
-    """Settings (…, neurons) as one number each: bit i is neuron i's."""
-    return np.asarray(settings.astype(np.int64) @ (1 << np.arange(settings.shape[-1])))
-
-
-def _bits(pub: Any) -> Bits:
-    registers = list(pub.data.values())
-    if len(registers) != 1:
-        raise ValueError(f"circuit: wanted one classical register, got {len(registers)}")
-    return np.asarray(registers[0].to_bool_array(order="little"), dtype=np.uint8)
-
-
-def _packed(bits: Bits) -> str:
-    return base64.b64encode(np.packbits(bits).tobytes()).decode()
-
-
-def _unpacked(text: str, shots: int, neurons: int) -> Bits:
-    raw = np.frombuffer(base64.b64decode(text, validate=True), dtype=np.uint8)
-    if len(raw) != math.ceil(shots * neurons / 8):
-        raise ValueError(f"wanted {shots} shots of {neurons} bits, got {len(raw)} bytes")
-    return np.unpackbits(raw, count=shots * neurons).reshape(shots, neurons)

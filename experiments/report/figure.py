@@ -1,4 +1,4 @@
-"""The picture of a run: measured E, r (and U) with their bands against the exact curves."""
+"""Colours, files and pictures that several systems share."""
 
 from __future__ import annotations
 
@@ -9,55 +9,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-__all__ = [
-    "EXACT",
-    "MEASURED",
-    "figure_svg",
-    "inline_svg",
-    "population_svg",
-    "save_figure",
-    "trajectory_figure",
-]
+__all__ = ["EXACT", "MEASURED", "inline_svg", "population_figure", "save_figure"]
 
 MEASURED = "#c2410c"
 EXACT = "#1e293b"
-_RAW = "#94a3b8"
-_Z95 = 1.959964
-
-
-def _band(axes: Axes, data: xr.Dataset, name: str, label: str, colour: str) -> None:
-    time, mean, error = data.time, data[name], _Z95 * data[f"{name}_stderr"]
-    axes.fill_between(time, mean - error, mean + error, color=colour, alpha=0.25, lw=0)
-    axes.plot(time, mean, "o", ms=3.5, color=colour, label=label)
-
-
-def trajectory_figure(data: xr.Dataset, title: str) -> Figure:
-    """E above, r (and U where it moves) below; bands are 95 %, lines are exact."""
-    figure = Figure(figsize=(9, 5.6), layout="constrained")
-    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[3, 2])
-    fine = data.time_fine
-    top.plot(fine, data.exact_excitation_fine, color=EXACT, lw=1.4, label="exact")
-    if float(abs(data.raw_excitation - data.excitation).max()) > 1e-12:
-        top.plot(data.time, data.raw_excitation, "x", ms=4, color=_RAW, label="raw")
-    _band(top, data, "excitation", "measured, 95 % band", MEASURED)
-    top.set_ylabel(r"excitation $E = \frac{1}{2} + \langle J_z\rangle/N$")
-    top.set_ylim(-0.05, 1.05)
-    top.set_title(title, fontsize=10, loc="left")
-    bottom.plot(fine, data.exact_r_fine, color=EXACT, lw=1.4)
-    _band(bottom, data, "r", "r (synaptic efficacy)", "#1d4ed8")
-    if data.attrs.get("tau_f", 0) > 0:
-        bottom.plot(fine, data.exact_U_fine, color=EXACT, lw=1.4, ls="--")
-        _band(bottom, data, "U", "U (release probability)", "#15803d")
-    bottom.set_ylabel("synapse")
-    bottom.set_xlabel("time (inverse units of the coupling)")
-    for axes in (top, bottom):
-        axes.legend(loc="best", fontsize=8, frameon=False, ncols=3)
-        axes.grid(alpha=0.2)
-        axes.spines[["top", "right"]].set_visible(False)
-    return figure
 
 
 def population_figure(data: xr.Dataset) -> Figure:
@@ -95,13 +52,3 @@ def inline_svg(figure: Figure) -> str:
     figure.savefig(buffer, **options)
     text = buffer.getvalue()
     return text[text.index("<svg") :]
-
-
-def figure_svg(data: xr.Dataset, title: str) -> str:
-    """The trajectory figure as inline SVG."""
-    return inline_svg(trajectory_figure(data, title))
-
-
-def population_svg(data: xr.Dataset) -> str:
-    """The population figure as inline SVG."""
-    return inline_svg(population_figure(data))

@@ -1,4 +1,4 @@
-"""report.html: one self-contained page that says whether the device followed the exact curve."""
+"""Pages: one self-contained file a run, made from a template."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jinja2
-import xarray as xr
 
-from .figure import figure_svg, population_svg
+from ..errors import ConfigError
 
-__all__ = ["backend_in_words", "render_page", "render_report", "validation_table", "verdict"]
+__all__ = ["backend_in_words", "render_page", "validation_table"]
+
+_OURS = "qbrain.experiments"
 
 
 def backend_in_words(backend: str) -> str:
@@ -25,68 +26,40 @@ def backend_in_words(backend: str) -> str:
     return kinds.get(backend, f"simulation with the noise of the device snapshot {backend}")
 
 
-def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
-    """(class, sentence): what the figures mean, by thresholds that the sentence names."""
-    error, backend = result["rmse_excitation"], result["backend"]
-    noise = result["shot_error"]
-    where = f"{backend} against the exact curve: RMSE of E {error:.4f}"
-    if result["shots"] is None:
-        return "good", f"Exact reference trajectory; no circuit was run ({backend})."
-    # the RMS of shot noise alone scatters by 10 to 20 % over a run's points
-    if error <= 1.25 * noise:
-        return (
-            "good",
-            f"Followed the exact curve within shot noise. {where}, shots alone give {noise:.4f}.",
-        )
-    if error <= 0.02:
-        return "good", f"Followed the exact curve to 0.02. {where}, shots alone give {noise:.4f}."
-    if error <= 0.1:
-        return (
-            "fair",
-            f"Followed the exact curve only roughly. {where}, shots alone give {noise:.4f}.",
-        )
-    return "poor", f"Did not follow the exact curve. {where}, shots alone give {noise:.4f}."
-
-
-def render_report(
-    *,
-    title: str,
-    result: Mapping[str, Any],
-    data: xr.Dataset,
-    record: Mapping[str, Any],
-    circuit: str,
-    validation: Sequence[Mapping[str, Any]],
-) -> str:
-    """The page as text. ``validation``: one row a check: name, circuits, worst figure, limit."""
-    style, sentence = verdict(result)
-    return render_page(
-        "lmg/report.html.jinja",
-        title=title,
-        style=style,
-        sentence=sentence,
-        result=result,
-        record=record,
-        circuit=circuit,
-        validation=validation,
-        trajectory=figure_svg(data, ""),
-        populations=population_svg(data),
-    )
-
-
 def render_page(template: str, **values: Any) -> str:
-    """A template of this package as text; it fails on a value that is not there."""
+    """A template as text; it fails on a value that is not there.
+
+    ``template``: a path in this package, or ``package:path`` of one that another package brings,
+    which may extend ``report/base.html.jinja`` or another template of ours.
+
+    Raises ``ConfigError`` if there is no such template.
+    """
+    package, _, name = template.rpartition(":")
+    try:
+        places = [jinja2.PackageLoader(each, ".") for each in (package, _OURS) if each]
+    except (ImportError, ValueError) as error:
+        raise _no_template(template, error) from None
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("qbrain.experiments", "."),
+        loader=jinja2.ChoiceLoader(places),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(values)
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateNotFound as error:
+        raise _no_template(template, error) from None
+
+
+def _no_template(template: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"template: wanted a path in {_OURS} or package:path, got {template!r} ({error})"
+    )
 
 
 def validation_table(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row a check of the gate: how many circuits passed it, the worst figure, the limit."""
+    """One row a check before dispatch: how many circuits passed it, the worst figure, the limit."""
     table = []
     found = [check for record in records for check in record["checks"]]
     for name in dict.fromkeys(check["name"] for check in found):

@@ -21,6 +21,9 @@ from qbrain.reference.spiqgan.spike_statistics import SpikeError
 
 from ..errors import ConfigError
 from .files import holds_neo_block, read_raster, read_times
+from .from_lmg import run_spikes
+from .neo import read_neo, read_nwb
+from .raster import Raster, SpikeData, choose_cells
 
 __all__ = [
     "SpikeData",
@@ -33,26 +36,7 @@ __all__ = [
     "synthetic_spikes",
 ]
 
-Raster = NDArray[np.uint8]
 RASTERS = (".npy", ".npz", ".mat")
-
-
-@dataclass(frozen=True)
-class SpikeData:
-    """A binary raster and where it came from.
-
-    Attributes:
-        raster: (trials, bins, neurons), 0 or 1.
-        bin_s: width of a bin in seconds.
-        cells: the name of each neuron: its column in the file, its number in a CSV file, its id
-            in an NWB file, its place in Neo's segments.
-        source: the file's name, or words for what no file holds.
-    """
-
-    raster: Raster
-    bin_s: float
-    cells: tuple[int, ...]
-    source: str
 
 
 @dataclass(frozen=True)
@@ -128,9 +112,6 @@ def load_spikes(
             raster, width = read_raster(file, kind, variable, bin_s, trials)
             names = tuple(range(raster.shape[2]))
         else:
-            # for readers that are not always installed
-            from .neo import read_neo, read_nwb
-
             read = read_nwb if kind == ".nwb" else read_neo
             raster, width, names = read(file, bin_s, trials)
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
@@ -149,8 +130,6 @@ def _of_run(
     trials: int | None,
     variable: str | None,
 ) -> SpikeData:
-    from .from_lmg import run_spikes
-
     if variable is not None:
         raise ConfigError(f"variable: wanted none for a run, got {variable!r}")
     data = run_spikes(folder, bin_s=bin_s)
@@ -209,42 +188,6 @@ def synthetic_spikes(
         raise ConfigError(str(error).replace("spikes:", "covariance:", 1)) from None
     source = f"dichotomised Gaussian, memory {memory:g}, seed {seed}"
     return SpikeData(raster, bin_s, tuple(range(neurons)), source)
-
-
-def choose_cells(
-    data: SpikeData, cells: Sequence[int] | None = None, neurons: int | None = None
-) -> SpikeData:
-    """The named cells in their order, or the `neurons` of highest rates; all without either.
-
-    Raises:
-        ConfigError: both given, a cell that is not there, is named twice or never spikes, or
-            fewer spiking cells than wanted.
-    """
-    if cells is not None and neurons is not None:
-        raise ConfigError("cells: wanted cells or neurons, got both")
-    counts = data.raster.sum(axis=(0, 1), dtype=np.int64)
-    if cells is not None:
-        if not cells or len(set(cells)) < len(cells):
-            raise ConfigError(f"cells: wanted different cells, got {list(cells)}")
-        for cell in cells:
-            if cell not in data.cells:
-                raise ConfigError(f"cells: wanted cells of {data.source}, got {cell}")
-        columns = [data.cells.index(cell) for cell in cells]
-    elif neurons is not None:
-        spiking = int((counts > 0).sum())
-        if not 1 <= neurons <= spiking:
-            raise ConfigError(
-                f"neurons: wanted 1 to {spiking}, the cells of {data.source} that spike, "
-                f"got {neurons}"
-            )
-        columns = np.argsort(-counts, kind="stable")[:neurons].tolist()
-    else:
-        columns = list(range(len(counts)))
-    for column in columns:
-        if counts[column] == 0:
-            raise ConfigError(f"cells: wanted cells that spike, got {data.cells[column]}, silent")
-    chosen = np.ascontiguousarray(data.raster[:, :, columns])
-    return SpikeData(chosen, data.bin_s, tuple(data.cells[c] for c in columns), data.source)
 
 
 def cut_windows(

@@ -27,7 +27,8 @@ from qbrain.reference.spiqgan.generator import DrawsWindows, SpiQGAN, sample
 from qbrain.reference.spiqgan.spike_statistics import Estimate, compare
 
 from ..errors import ConfigError
-from .data import SpikeData, Split, split_trials
+from .data import Split, split_trials
+from .raster import SpikeData
 
 __all__ = ["ERRORS", "QuantumSpikeGenerator", "fit_windows", "load_weights", "save_weights"]
 

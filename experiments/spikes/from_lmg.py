@@ -16,22 +16,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 
+from qbrain.circuits.dicke_encoding import decode
 from qbrain.classical_feedback.synapse import FeedbackError, Synapse
 from qbrain.reference.lmg import LMG, ModelError, initial_excitations, simulate
 
 from ..engine.folder import RunDirectory
 from ..errors import ConfigError, RunDirectoryError
 from ..lmg.config import LMGConfig
-from .data import SpikeData
+from .raster import Raster, SpikeData
 
 __all__ = ["draw_words", "lmg_spikes", "run_spikes"]
 
-Raster = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
 
 
@@ -175,37 +176,48 @@ def _populations(file: Path, name: str) -> NDArray[np.float64]:
 
 
 def _measured_words(run: RunDirectory, config: LMGConfig, rng: np.random.Generator) -> Raster:
-    steps = run.steps()[-(config.steps + 1) :]
-    if len(steps) < config.steps + 1:
+    points = [counts for step in run.steps() for counts in _point_counts(step)]
+    times = config.steps + 1
+    if len(points) < times:
         raise RunDirectoryError(
-            f"{run.path}: wanted {config.steps + 1} steps in steps.jsonl, got {len(steps)}"
+            f"{run.path}: wanted {times} steps in steps.jsonl, got {len(points)}"
         )
-    # here, for qiskit, which drawing from a trajectory does without
-    from qbrain.circuits.dicke_encoding import decode
-
-    from ..engine.mitigation import Reading
-
     levels = None
     if config.encoding == "dicke":
         levels = decode(config.neurons, initial_excitations(config.neurons, config.initial))
     found = []
-    for step in steps:
+    for number, counts in enumerate(points[-times:]):
         try:
-            # a step's first circuit is the point itself
-            counts = Reading.from_record(step["readings"][0]).counts
             if levels is None:
                 words = _words(counts, config.neurons)
             else:
                 words = _encoded_words(counts, levels, config.neurons, rng)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        except (IndexError, ValueError) as error:
             raise RunDirectoryError(
-                f"steps.jsonl: step {step['step']} is not a record of this run: {error}"
+                f"steps.jsonl: time {number} is not a record of this run: {error}"
             ) from None
         found.append(rng.permutation(words))
     fewest = min(map(len, found))
     if not fewest:
         raise RunDirectoryError(f"{run.path}: wanted shots inside the encoding, got a step of none")
     return np.stack([words[:fewest] for words in found], axis=1)
+
+
+def _point_counts(step: Mapping[str, Any]) -> list[dict[int, int]]:
+    """Counts of the points' own circuits in a line of the journal, which holds one or all times.
+
+    Only what journals of every version have is looked at.
+    """
+    try:
+        return [
+            {int(x): int(c) for x, c in reading["counts"].items()}
+            for reading in step["readings"]
+            if reading["role"][:3] == ["point", 0, 1.0]
+        ]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise RunDirectoryError(
+            f"steps.jsonl: step {step['step']} is not a record of this run: {error}"
+        ) from None
 
 
 def _words(counts: Mapping[int, int], neurons: int) -> Raster:

@@ -18,12 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .data import SpikeData, choose_cells
 from .files import EDGE, bin_spikes, check_width
+from .raster import Raster, SpikeData, choose_cells
 
 __all__ = ["neo_spikes", "read_neo", "read_nwb"]
 
-Raster = NDArray[np.uint8]
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Read = tuple[Raster, float, tuple[int, ...]]

@@ -1,9 +1,9 @@
-"""Circuits of a spike generator's run on a backend, and the answers the gate holds them against.
+"""Circuits of a spike generator's run on a backend, and the answers they are checked against.
 
 One template is brought onto the target once and bound to the angles of each noise value: a circuit
 a bin, or, of a recurrent generator, one a window that reads and resets the neurons on the way.
 Neuron i of bin t is read into bit i of the bin's circuit, into bit t·N + i of the window's. Every
-bound circuit is validated, and the answers come from the dense vectors of
+bound circuit is checked, and the answers come from the dense vectors of
 :mod:`qbrain.reference.spiqgan.generator`.
 """
 
@@ -12,20 +12,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
-from qbrain.backends.check.histories import validate_trajectories
-from qbrain.backends.check.pure import ValidationRecord, validate
 from qbrain.backends.compile import cheaper, to_isa
-from qbrain.backends.readout import calibration_circuits, calibration_states
 from qbrain.circuits.spiqgan import SpikeGenerator, Weights, check_noise, check_weights
 from qbrain.circuits.spiqgan_qiskit import bin_angles, bin_template, window_angles, window_template
 from qbrain.reference.spiqgan.generator import SpiQGAN, bin_states
+
+from ..engine.experiment import Histories, PureState, Reading, Task
 
 __all__ = ["Bound", "Template", "WindowStates", "window_states"]
 
@@ -43,41 +41,19 @@ class Template:
     Attributes:
         logical: as it was built.
         isa: in the target's gates; the very same object where these are all the same.
-        order: the target's qubit that is read into each classical bit.
     """
 
     def __init__(self, generator: SpikeGenerator, target: Target) -> None:
-        self.generator, self.target = generator, target
+        self.generator = generator
         recurrent = generator.weights_per == "recurrent"
         self.logical = window_template(generator) if recurrent else bin_template(generator)
-        self.take(cheaper([to_isa(self.logical, target, seed=s) for s in range(ROUTINGS)], target))
-
-    def take(self, isa: QuantumCircuit) -> None:
-        """Use another compiled form of the same circuit, such as that of an earlier process."""
-        self.isa = isa
-        read = {
-            isa.find_bit(step.clbits[0]).index: isa.find_bit(step.qubits[0]).index
-            for step in isa.data
-            if step.name == "measure"
-        }
-        self.order = [read[bit] for bit in sorted(read)]
+        routed = [to_isa(self.logical, target, seed=s) for s in range(ROUTINGS)]
+        self.isa = cheaper(routed, target)
 
     @property
     def blocks(self) -> int:
         """Circuits for each noise value: T, or 1 where a circuit is a window."""
         return 1 if self.generator.weights_per == "recurrent" else self.generator.bins
-
-    def calibrations(self, step: int) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        """All qubits in |0⟩ and all in |1⟩, through the gate; circuits and records."""
-        qubits = int(self.target.num_qubits)
-        circuits, records = calibration_circuits(qubits, self.target), []
-        states, bare = calibration_states(qubits), calibration_circuits(qubits)
-        for logical, isa, state in zip(bare, circuits, states, strict=True):
-            expected = np.zeros(2**qubits)
-            expected[state] = 1
-            found = validate(logical, isa, self.target, expected=expected, step=step)
-            records.append(_record(found))
-        return circuits, records
 
 
 class Bound:
@@ -88,7 +64,7 @@ class Bound:
         model: the same generator, for the answers.
         weights: as :meth:`SpikeGenerator.shapes` says.
         noise: (points, bins, latents).
-        seed: of the histories that the gate follows.
+        seed: of the histories that the check follows.
 
     Raises:
         SpikeGeneratorError: weights or noise not as wanted.
@@ -109,56 +85,50 @@ class Bound:
             ]
             self.angles = np.stack(each, axis=1)
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """SHA-256 of all angles: which circuits these are."""
-        return hashlib.sha256(self.angles.tobytes()).hexdigest()
+        """The start of the SHA-256 of all angles: which circuits these are."""
+        return hashlib.sha256(self.angles.tobytes()).hexdigest()[:16]
 
-    def circuits(
-        self, names: Sequence[tuple[int, int]], step: int
-    ) -> tuple[list[QuantumCircuit], list[dict[str, Any]]]:
-        """Bound circuits in the target's gates, each through the gate; circuits and records.
+    def tasks(self, names: Sequence[tuple[int, int]]) -> list[Task]:
+        """The bound circuits, in the target's gates too, with their answers."""
+        return [self._task(point, block) for point, block in names]
+
+    def name_of(self, reading: Reading) -> tuple[int, int]:
+        """The (point, block) that a reading is of.
 
         Raises:
-            DispatchRefused: if one of them does not pass.
+            ValueError: a reading of circuits of other angles.
         """
-        found, records = [], []
-        for point, block in names:
-            isa, record = self._admitted(point, block, step)
-            found.append(isa)
-            records.append(_record(record))
-        return found, records
+        tags = reading.heading.tags
+        if tags["angles"] != self.digest:
+            raise ValueError("wanted the angles of these weights, got others")
+        return int(tags["point"] or 0), int(tags["block"] or 0)
 
-    def _admitted(
-        self, point: int, block: int, step: int
-    ) -> tuple[QuantumCircuit, ValidationRecord]:
+    def _task(self, point: int, block: int) -> Task:
         template = self.template
         logical = self._assigned(template.logical, point, block)
         same = template.isa is template.logical
         isa = logical if same else self._assigned(template.isa, point, block)
-        if self.model.weights_per == "recurrent":
-            n, bins = self.model.neurons, self.model.bins
-            return isa, validate_trajectories(
-                logical,
-                isa,
-                template.target,
-                readings=[range(t * n, (t + 1) * n) for t in range(bins)],
-                expected=self.windows_of(point).states,
-                seed=self.seed + point,
-                name=f"spiqgan window, point {point}",
-                step=step,
-            )
-        return isa, validate(
+        recurrent = self.model.weights_per == "recurrent"
+        return Task(
             logical,
-            isa,
-            template.target,
-            expected=self.states[point, block],
-            name=f"spiqgan bin {block}, point {point}",
-            step=step,
+            self._history(point) if recurrent else PureState(self.states[point, block]),
+            isa=isa,
+            name=f"spiqgan {'window' if recurrent else f'bin {block}'}, point {point}",
+            tags={"point": point, "block": block, "angles": self.digest},
+        )
+
+    def _history(self, point: int) -> Histories:
+        n, bins = self.model.neurons, self.model.bins
+        return Histories(
+            [range(t * n, (t + 1) * n) for t in range(bins)],
+            # found when the circuit is checked, so that few windows' states are held at once
+            lambda history: self.windows_of(point).states(history),
+            self.seed + point,
         )
 
     def _assigned(self, circuit: QuantumCircuit, point: int, block: int) -> QuantumCircuit:
-        # by name, for a circuit read from a file has parameters of its own
         names = [parameter.name for parameter in self.template.logical.parameters]
         values = dict(zip(names, self.angles[point, block].tolist(), strict=True))
         return circuit.assign_parameters(values, strict=False)
@@ -254,8 +224,3 @@ def window_states(model: SpiQGAN, weights: Weights, noise: Array) -> list[Window
     found = bin_states(model, weights, np.repeat(noise, kept, axis=0), basis)
     columns = found.reshape(points, kept, model.bins, kept, -1).swapaxes(1, 2)
     return [WindowStates(each) for each in columns]
-
-
-def _record(record: ValidationRecord) -> dict[str, Any]:
-    whole = record.to_dict()
-    return {"method": whole["method"], "checks": list(whole["checks"])}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import field_validator
 
@@ -24,13 +25,20 @@ TRAINED_CONTROLS = ("classical", "spike-gan", "no-entangling")
 CONTROLS = FREE_CONTROLS + TRAINED_CONTROLS
 
 _TRAINING = (
-    "steps", "batch", "generator_batch", "generator_rate", "critic_rate", "rate_weight",
+    "training_steps", "batch", "generator_batch", "generator_rate", "critic_rate", "rate_weight",
     "covariance_weight", "count_weight", "patience",
 )  # fmt: skip
 
 
 class SpiQGANConfig(BaseConfig):
     """A quantum generator of spikes against a classical critic (arXiv:2409.09125)."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "readout": "emission",
+        "held_back": "validation_fraction",
+        "held_out": "test_fraction",
+        "steps": "training_steps",
+    }
 
     backend: str = circuit_field(
         "exact",
@@ -56,11 +64,11 @@ class SpiQGANConfig(BaseConfig):
         None, description="these neurons instead, by column, such as 3,17,20"
     )
     bins: int = model_field(8, ge=1, description="bins of a window")
-    held_out: float = model_field(
-        0.2, gt=0, lt=1, description="share of the trials for the results"
+    test_fraction: float = model_field(
+        0.2, gt=0, lt=1, description="fraction of the trials held out for the results"
     )
-    held_back: float = model_field(
-        0.15, gt=0, lt=1, description="share of the trials for stopping the training"
+    validation_fraction: float = model_field(
+        0.15, gt=0, lt=1, description="fraction of the trials for stopping the training"
     )
     split_seed: int = model_field(0, ge=0, description="seed of which trials are held out")
 
@@ -71,7 +79,7 @@ class SpiQGANConfig(BaseConfig):
     memory: int | None = model_field(
         None, ge=1, description="recurrent: memory qubits kept from bin to bin (default: 1)"
     )
-    readout: Literal["sigmoid", "words"] = model_field(
+    emission: Literal["sigmoid", "words"] = model_field(
         "sigmoid", description="spikes by σ(a⟨Z⟩+b), or as the bits of one shot"
     )
     entangling: bool = model_field(True, description="end each layer in a ring of CNOTs")
@@ -79,7 +87,7 @@ class SpiQGANConfig(BaseConfig):
     weights: str | None = analysis_field(
         None, description="weights of an earlier run; nothing is trained"
     )
-    steps: int = analysis_field(4000, ge=1, description="training steps of the generator")
+    training_steps: int = analysis_field(4000, ge=1, description="training steps of the generator")
     batch: int = analysis_field(64, ge=1, description="windows a step of the critic")
     generator_batch: int = analysis_field(
         256, ge=4, description="windows a step of the generator (even)"
@@ -112,8 +120,8 @@ class SpiQGANConfig(BaseConfig):
     )
     mitigation: Literal["none", "readout"] = circuit_field(
         "readout",
-        description="readout: invert the assignment errors, measured by circuits sent along; raw "
-        "figures are kept beside",
+        description="readout: invert the assignment matrix, measured by circuits sent along; raw "
+        "results are kept beside",
     )
 
     @field_validator("cells")
@@ -146,7 +154,7 @@ class SpiQGANConfig(BaseConfig):
 
     @property
     def control_names(self) -> tuple[str, ...]:
-        """Controls asked for, in the house's order."""
+        """Controls asked for, in the order of ``CONTROLS``."""
         if self.controls in ("all", "none"):
             return CONTROLS if self.controls == "all" else ()
         return tuple(name for name in CONTROLS if name in self.controls.split(","))
@@ -155,6 +163,11 @@ class SpiQGANConfig(BaseConfig):
     def memory_qubits(self) -> int:
         """M: 0 unless recurrent."""
         return (self.memory or 1) if self.weights_per == "recurrent" else 0
+
+    @property
+    def histories(self) -> bool:
+        """Whether each shot is a window as it is: a recurrent generator's words."""
+        return self.weights_per == "recurrent" and self.emission == "words"
 
     @property
     def generator(self) -> SpikeGenerator:
@@ -177,7 +190,7 @@ class SpiQGANConfig(BaseConfig):
             "layers": self.layers,
             "weights_per": self.weights_per,
             "memory": self.memory_qubits,
-            "readout": self.readout,
+            "readout": self.emission,
             "entangling": self.entangling,
         }
 
@@ -185,8 +198,10 @@ class SpiQGANConfig(BaseConfig):
         """How to train. Raises ``ConfigError``."""
         from qbrain.classical_feedback.spike_training import TrainingError, TrainingPlan
 
+        settings = {name: getattr(self, name) for name in _TRAINING}
+        settings["steps"] = settings.pop("training_steps")
         try:
-            return TrainingPlan(seed=seed, **{name: getattr(self, name) for name in _TRAINING})
+            return TrainingPlan(seed=seed, **settings)
         except TrainingError as error:
             raise ConfigError(str(error)) from None
 
@@ -211,10 +226,14 @@ class SpiQGANConfig(BaseConfig):
                 raise ConfigError(f"weights: wanted a file that exists, got {self.weights}")
         if self.data in ("synthetic", "lmg"):
             self._refuse(f"data {self.data} is made here", "variable")
-        histories = self.weights_per == "recurrent" and self.readout == "words"
-        if histories and self.mitigation == "readout" and self.given("mitigation"):
+        if self.histories and self.mitigation == "readout" and self.given("mitigation"):
             raise NotApplicable(
                 "mitigation: readout corrects probabilities, and words of a recurrent generator "
                 "are single histories; wanted none"
             )
         super().refuse_ignored()
+        if self.validation == "matrix-product-state":
+            raise NotApplicable(
+                "validation: the states of a spike generator are dense vectors; wanted auto or "
+                f"statevector, got {self.validation}"
+            )

@@ -1,7 +1,7 @@
 """From the counts of a spike generator's circuits to probabilities of spikes, and to windows.
 
-Outcomes are integers in which bit i of a bin's word is neuron i, as Qiskit counts them. Reading a
-qubit is wrong with a = p(1|0) and b = p(0|1), each qubit by itself, so that of f, the fraction of
+Outcomes are integers in which bit i of a bin's word is neuron i, as Qiskit counts them. A qubit's
+readout errors are a = p(1|0) and b = p(0|1), each qubit by itself, so that of f, the fraction of
 ones seen, (f − a)/(1 − a − b) is the fraction there was. Of words the same is done for all qubits
 at once, by the tensor product of the inverses; what that leaves below 0 is mended by the nearest
 distribution (least Euclidean distance; Smolin, Gambetta and Smith, Phys. Rev. Lett. 108, 070502
@@ -51,7 +51,7 @@ def shots_as_windows(counts: Mapping[int, int], bins: int, neurons: int) -> Rast
 
 
 def corrected_ones(ones: Array, readout: Array) -> Array:
-    """Fractions of ones (…, bits) with errors of reading taken out, within [0, 1].
+    """Fractions of ones (…, bits) with readout errors taken out, within [0, 1].
 
     ``readout`` (bits, 2): p(1|0), p(0|1) of the qubit that each bit is.
 
@@ -63,7 +63,7 @@ def corrected_ones(ones: Array, readout: Array) -> Array:
 
 
 def corrected_words(shares: Array, readout: Array) -> Array:
-    """Distributions of words (…, 2^N) with errors of reading taken out, still distributions.
+    """Distributions of words (…, 2^N) with readout errors taken out, still distributions.
 
     ``readout`` (N, 2) as for :func:`corrected_ones`. Raises ``EstimateError`` as that does.
     """

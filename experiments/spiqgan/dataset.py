@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from ..engine.measures import netcdf_attributes
 from ..spikes.data import SpikeData, Split
-from .measures import ERRORS, FIGURES, Blocks, Distances, errors_of
-
-if TYPE_CHECKING:
-    from .config import SpiQGANConfig
-    from .result import Source
+from .config import SpiQGANConfig
+from .measures import ERRORS, METRICS, Blocks, Distances, errors_of
+from .source import Source
 
 __all__ = ["GENERATOR", "RESERVED", "dataset_of", "role_of", "where"]
 
@@ -76,9 +75,9 @@ def dataset_of(
         Blocks(split.training.spikes, split.training.trials).summary(),
         Blocks(split.validation.spikes, split.validation.trials).summary(),
     )
-    figures = [_figures(found[name], name) for name in order]
+    metrics = [_metrics(found[name], name) for name in order]
     against = [
-        [_difference(found, name, main, figure) for figure in FIGURES]
+        [_difference(found, name, main, metric) for metric in METRICS]
         for name in order
     ]  # fmt: skip
     shown = _rasters(config, split, sources)
@@ -102,15 +101,15 @@ def dataset_of(
             {"units": "1", "index": "bin·neurons + neuron"},
         ),
         "raster": (("source", "window", "bin", "neuron"), np.array([shown[n] for n in order])),
-        "errors": (("source", "statistic"), np.array([[v for v, _, _ in row] for row in figures])),
-        "errors_low": (("source", "statistic"), np.array([[v for _, v, _ in r] for r in figures])),
-        "errors_high": (("source", "statistic"), np.array([[v for *_, v in r] for r in figures])),
+        "errors": (("source", "statistic"), np.array([[v for v, _, _ in row] for row in metrics])),
+        "errors_low": (("source", "statistic"), np.array([[v for _, v, _ in r] for r in metrics])),
+        "errors_high": (("source", "statistic"), np.array([[v for *_, v in r] for r in metrics])),
         "difference": (
             ("source", "statistic", "end"),
             np.array(against),
-            {"long_name": f"figure of the source minus that of {main}"},
+            {"long_name": f"metric of the source minus that of {main}"},
         ),
-        "validation_floor": ("statistic", [floor.get(name, np.nan) for name in FIGURES]),
+        "validation_floor": ("statistic", [floor.get(name, np.nan) for name in METRICS]),
         **_history(order, by_name),
     }
     shapes = {
@@ -126,7 +125,6 @@ def dataset_of(
         variables[f"{name}_low"] = (dims, np.array([found[n].low[attribute] for n in order]), attrs)
         high = np.array([found[n].high[attribute] for n in order])
         variables[f"{name}_high"] = (dims, high, attrs)
-    settings: dict[str, Any] = config.model_dump(exclude_none=True)
     return xr.Dataset(
         variables,
         coords={
@@ -134,12 +132,11 @@ def dataset_of(
             "neuron": ("neuron", list(data.cells), {"long_name": "cell"}),
             "lag": ("lag", np.arange(bins), {"units": "bin"}),
             "bin": ("bin", np.arange(bins)),
-            "statistic": list(FIGURES),
+            "statistic": list(METRICS),
             "end": ["value", "low", "high"],
         },
         attrs={
-            # netCDF knows no booleans
-            **{k: int(v) if isinstance(v, bool) else v for k, v in settings.items()},
+            **netcdf_attributes(config),
             "title": "spikes of a quantum generator against held-out spikes",
             "source_of_data": data.source,
             "bin_s": data.bin_s,
@@ -149,26 +146,26 @@ def dataset_of(
     )
 
 
-def _figures(found: Distances, name: str) -> list[tuple[float, float, float]]:
-    """Value and interval of every figure; of the data itself only those that are no errors."""
+def _metrics(found: Distances, name: str) -> list[tuple[float, float, float]]:
+    """Value and interval of every metric; of the data itself only those that are no errors."""
     nothing = (np.nan, np.nan, np.nan)
     absent = ERRORS if name == "data" else ()
     return [
-        (found.figures[figure], *found.interval(figure))
-        if figure in found.figures and figure not in absent
+        (found.metrics[metric], *found.interval(metric))
+        if metric in found.metrics and metric not in absent
         else nothing
-        for figure in FIGURES
+        for metric in METRICS
     ]
 
 
 def _difference(
-    found: Mapping[str, Distances], name: str, main: str, figure: str
+    found: Mapping[str, Distances], name: str, main: str, metric: str
 ) -> tuple[float, float, float]:
     ours, theirs = found[name], found[main]
-    known = figure in ours.figures and figure in theirs.figures
+    known = metric in ours.metrics and metric in theirs.metrics
     if name in (main, "data") or not known:
         return (np.nan, np.nan, np.nan)
-    return ours.difference(theirs, figure)
+    return ours.difference(theirs, metric)
 
 
 def _rasters(config: SpiQGANConfig, split: Split, sources: Sequence[Source]) -> dict[str, Raster]:

@@ -1,6 +1,6 @@
 """Statistics of many sources of windows against the same held-out ones, with their intervals.
 
-The figures are those of :func:`qbrain.reference.spiqgan.spike_statistics.compare`. Here the windows
+The metrics are those of :func:`qbrain.reference.spiqgan.spike_statistics.compare`. Here the windows
 are summed once over the blocks that resampling draws: a trial of recorded windows, a point of noise
 of windows that share one, else a batch of independent windows. A draw then costs a weighted sum of
 blocks, however many windows there are, and every source meets the same draws of the held-out
@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from qbrain.reference.spiqgan.spike_statistics import SpikeError, checked_raster, kl_divergence
 
-__all__ = ["ERRORS", "FIGURES", "Blocks", "Distances", "Summary", "errors_of", "measure"]
+__all__ = ["ERRORS", "METRICS", "Blocks", "Distances", "Summary", "errors_of", "measure"]
 
 ERRORS = ("rate_error", "covariance_rmse", "kl_count_bin", "kl_count_window", "lag1_error")
-FIGURES = (*ERRORS, "lag1", "nearest", "copies")
+METRICS = (*ERRORS, "lag1", "nearest", "copies")
 DRAWS = 200
 LEVEL = 0.95
 MOST_BLOCKS = 200
@@ -167,25 +167,25 @@ class Distances:
         summary: of all its windows.
         low: lower ends of intervals: `rates`, `bin_counts`, `window_counts`, `autocorrelogram`.
         high: upper ends.
-        figures: its errors against the held-out windows, `lag1`, `nearest`, `copies`.
+        metrics: its errors against the held-out windows, `lag1`, `nearest`, `copies`.
         draws: the same of every draw, less their mean.
     """
 
     summary: Summary
     low: dict[str, FloatArray]
     high: dict[str, FloatArray]
-    figures: dict[str, float]
+    metrics: dict[str, float]
     draws: dict[str, FloatArray]
 
-    def interval(self, figure: str) -> tuple[float, float]:
-        """The draws' spread around their mean, put around the figure; errors end at 0."""
-        low, high = self.figures[figure] + np.quantile(self.draws[figure], _TAILS)
-        return (float(low) if figure == "lag1" else max(0.0, float(low))), float(high)
+    def interval(self, metric: str) -> tuple[float, float]:
+        """The draws' spread around their mean, put around the metric; errors end at 0."""
+        low, high = self.metrics[metric] + np.quantile(self.draws[metric], _TAILS)
+        return (float(low) if metric == "lag1" else max(0.0, float(low))), float(high)
 
-    def difference(self, other: Distances, figure: str) -> tuple[float, float, float]:
-        """This figure minus the other source's, with the interval of the paired draws."""
-        value = self.figures[figure] - other.figures[figure]
-        low, high = value + np.quantile(self.draws[figure] - other.draws[figure], _TAILS)
+    def difference(self, other: Distances, metric: str) -> tuple[float, float, float]:
+        """This metric minus the other source's, with the interval of the paired draws."""
+        value = self.metrics[metric] - other.metrics[metric]
+        low, high = value + np.quantile(self.draws[metric] - other.draws[metric], _TAILS)
         return value, float(low), float(high)
 
 
@@ -195,7 +195,7 @@ _NOTHING = np.empty((0, 0))
 
 
 def errors_of(ours: Summary, theirs: Summary) -> dict[str, float]:
-    """The figures of `compare`: how far ours is from theirs.
+    """The metrics of `compare`: how far ours is from theirs.
 
     Windows of one bin have no `lag1_error` and no `lag1`.
     """
@@ -278,15 +278,15 @@ def _distances(
         shape: np.quantile([getattr(one, shape) for one, _ in drawn], _TAILS, axis=0)
         for shape in _SHAPES
     }
-    figures, spread = errors_of(whole, truth), {}
-    for figure in figures:
-        values = np.array([found.get(figure, figures[figure]) for _, found in drawn])
-        spread[figure] = values - values.mean()
+    metrics, spread = errors_of(whole, truth), {}
+    for metric in metrics:
+        values = np.array([found.get(metric, metrics[metric]) for _, found in drawn])
+        spread[metric] = values - values.mean()
     return Distances(
         whole,
         {shape: pair[0] for shape, pair in ends.items()},
         {shape: pair[1] for shape, pair in ends.items()},
-        figures,
+        metrics,
         spread,
     )
 

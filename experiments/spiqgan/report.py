@@ -1,4 +1,4 @@
-"""report.html of a spike generator's run: who is nearest to held-out spikes, in plain words."""
+"""The page of a spike generator's run: who is nearest to held-out spikes, in plain words."""
 
 from __future__ import annotations
 
@@ -7,14 +7,13 @@ from typing import Any
 
 import xarray as xr
 
-from ..report.page import render_page, validation_table
 from .figure import PANELS, panel_svg
 from .measures import ERRORS
-from .verdict import BETTER, TITLES, UNKNOWN, WORSE, verdict
+from .verdict import BETTER, TITLES, UNKNOWN, WORSE
 
-__all__ = ["copying", "provenance", "render_report"]
+__all__ = ["copying", "page_values", "provenance"]
 
-# of the circuits, in this order, where the run has them
+# of the run's JSON object, in this order, where it has them
 _CIRCUITS = {
     "qubits": "qubits",
     "circuits": "circuits",
@@ -23,52 +22,32 @@ _CIRCUITS = {
     "noise_points": "values of the noise",
     "two_qubit_gates": "two-qubit gates, at most",
     "depth": "depth, at most",
-    "expected_fidelity": "expected fidelity",
-    "rmse_expectation": "RMSE of ⟨Z⟩ against exact",
-    "rmse_expectation_raw": "the same, as read",
-    "shot_error_expectation": "what shots alone give",
-    "qpu_seconds": "seconds on the device",
+    "mitigation": "mitigation",
 }
 
 
-def render_report(
-    *,
-    title: str,
-    result: Mapping[str, Any],
-    data: xr.Dataset,
-    record: Mapping[str, Any],
-    validation: Sequence[Mapping[str, Any]],
-) -> str:
-    """The page as text, with its pictures inside.
+def page_values(result: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
+    """What the template shows beside what every page has.
 
     Args:
-        title: of the page.
-        result: the JSON object.
-        data: the dataset.
-        record: of the run, as run.toml has it.
-        validation: records of the gate, one a circuit.
+        result: the JSON object, as of :func:`~qbrain.experiments.spiqgan.result.assemble`.
+        data: the dataset beside it.
     """
-    style, sentence = verdict(result)
-    shown = [name for name in ERRORS if f"floor_{name}" in result]
-    shown = [name for name in shown if result[f"floor_{name}"] is not None]
-    return render_page(
-        "spiqgan/report.html.jinja",
-        title=title,
-        style=style,
-        sentence=sentence,
-        result=result,
-        record=record,
-        provenance=provenance(result["backend"]),
-        statistics=shown,
-        titles=TITLES,
-        sources=[_source_row(row, result, shown) for row in result["sources"]],
-        floor=[_interval(data, "training", name) for name in shown],
-        rivals=_rivals(result, shown),
-        copying=copying(result),
-        circuits=[(text, result[k]) for k, text in _CIRCUITS.items() if result.get(k) is not None],
-        pictures={name: panel_svg(data, name) for name in PANELS},
-        validation=validation_table(validation),
-    )
+    shown = [name for name in ERRORS if result.get(f"floor_{name}") is not None]
+    pictures = {name: panel_svg(data, name) for name in PANELS}
+    return {
+        # of the panels that make up the run's picture, the one that answers the question
+        "picture": pictures["errors"],
+        "pictures": pictures,
+        "provenance": provenance(result["backend"]),
+        "statistics": shown,
+        "titles": TITLES,
+        "sources": [_source_row(row, result, shown) for row in result["sources"]],
+        "floor": [_interval(data, "training", name) for name in shown],
+        "rivals": _rivals(result, shown),
+        "copying": copying(result),
+        "facts_of_circuits": _CIRCUITS,
+    }
 
 
 def provenance(backend: str) -> str:
@@ -139,11 +118,11 @@ def _rivals(result: Mapping[str, Any], shown: Sequence[str]) -> list[dict[str, A
     rows = []
     for name in dict.fromkeys(row["source"] for row in result["against"]):
         cells = []
-        for figure in shown:
+        for metric in shown:
             found = next(
                 row
                 for row in result["against"]
-                if row["source"] == name and row["statistic"] == figure
+                if row["source"] == name and row["statistic"] == metric
             )
             cells.append(
                 {

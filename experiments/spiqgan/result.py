@@ -1,12 +1,11 @@
-"""From windows of all sources to result.nc and the JSON object of a spike generator's run."""
+"""From windows of all sources to the dataset, JSON object and page of a spike generator's run."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,52 +13,23 @@ from numpy.typing import NDArray
 
 from qbrain.reference.spiqgan.spike_statistics import SpikeError, nearest_distances
 
-from ..engine.folder import RunDirectory
+from ..engine.experiment import Fit, Outcome, Verdict
 from ..errors import ConfigError
 from ..spikes.data import SpikeData, Split, Windows
+from .config import SpiQGANConfig
 from .dataset import GENERATOR, RESERVED, dataset_of, role_of, where
-from .measures import ERRORS, FIGURES, Blocks, Distances, measure
-from .verdict import contest
+from .figure import overview
+from .measures import ERRORS, METRICS, Blocks, Distances, measure
+from .report import page_values
+from .source import Source
+from .verdict import contest, verdict
 
-if TYPE_CHECKING:
-    from qbrain.classical_feedback.spike_training import Trained
+__all__ = ["GENERATOR", "assemble", "main_source", "outcome_of", "plain"]
 
-    from .config import SpiQGANConfig
-
-__all__ = ["GENERATOR", "SHOWN", "Source", "assemble", "finish", "main_source", "plain"]
-
-SHOWN = ("name", "parameters", *ERRORS, "lag1", "copies", "seconds")  # of `sources`, in a table
 NEAREST_WINDOWS = 5_000  # of each source, evenly spaced, are held against the training windows
+OBSERVABLE = "⟨Z⟩ of a neuron's qubit"
 
 Raster = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Something that draws windows, and the windows it drew.
-
-    Attributes:
-        name: `generator` for the trained generator by exact simulation, the backend's name for its
-            circuits on it, `<backend> raw` without mitigation, `same noise, exact` for the exact
-            answer at the backend's points of noise, else the name of a control.
-        label: words for pictures and tables; they name the backend.
-        windows: (samples, bins, neurons), 0 or 1.
-        parameters: how many numbers describe it; 0 where that means nothing.
-        quantum_parameters: how many of them are angles of a circuit.
-        trained: how it was trained, if it was.
-        seconds: of training.
-        groups: (samples,), the point of noise each window came from; None if windows are
-            independent.
-    """
-
-    name: str
-    label: str
-    windows: Raster
-    parameters: int
-    quantum_parameters: int = 0
-    trained: Trained | None = None
-    seconds: float = 0.0
-    groups: NDArray[np.int64] | None = None
 
 
 def main_source(config: SpiQGANConfig, names: Sequence[str]) -> str:
@@ -74,46 +44,41 @@ def main_source(config: SpiQGANConfig, names: Sequence[str]) -> str:
     raise ConfigError(f"sources: wanted one named {wanted}, got {', '.join(names) or 'none'}")
 
 
-def finish(
-    run: RunDirectory,
+def outcome_of(
     config: SpiQGANConfig,
     data: SpikeData,
     split: Split,
     sources: Sequence[Source],
     extra: Mapping[str, Any],
-    validation: Sequence[Mapping[str, Any]] = (),
-) -> dict[str, Any]:
-    """Write everything a finished run holds and return its JSON object.
+    fit: Fit | None = None,
+) -> Outcome:
+    """The windows of all sources against those of the held-out trials.
 
     Args:
-        run: the folder.
         config: of the run, with its seed.
         data: the recording.
         split: its windows.
         sources: the generator first.
         extra: more of the JSON object.
-        validation: records of the gate, one a circuit.
+        fit: of the circuits' ⟨Z⟩ against the exact one, where circuits ran.
 
     Raises:
         ConfigError: as of :func:`assemble`.
-        RunDirectoryError: a folder that is no run.
     """
-    # for matplotlib and jinja2, which take a while
-    from ..report.figure import save_figure
-    from .figure import overview
-    from .report import render_report
-
     dataset, result = assemble(config, data, split, sources, extra)
-    result["run_dir"] = str(run.path)
-    run.write("result.nc", lambda path: dataset.to_netcdf(path, engine="h5netcdf"))
     title = f"Spike generator, {config.neuron_count} neurons, {config.bins} bins: {where(config)}"
-    run.write("figure.png", lambda path: save_figure(overview(dataset, title), path))
-    page = render_report(
-        title=title, result=result, data=dataset, record=run.record(), validation=validation
+    distance = Fit(OBSERVABLE, None) if fit is None else fit
+    return Outcome(
+        title=title,
+        data=dataset,
+        fit=distance,
+        result=result,
+        verdict=Verdict(*verdict(result)),
+        picture=lambda: overview(dataset, title),
+        template="spiqgan/report.html.jinja",
+        values=lambda: page_values(result, dataset),
+        budget=[("shots", distance.shot_error)],
     )
-    run.write("report.html", page.encode())
-    run.write_result(result)
-    return result
 
 
 def assemble(
@@ -208,10 +173,9 @@ def _summary(
     roles = {name: role_of(name, main) for name in by_name}
     rivals = [n for n, role in roles.items() if n != main and role in ("generator", "control")]
     wins, against = contest(found, main, rivals)
-    truth = found["data"].figures
+    truth = found["data"].metrics
     quantum = [n for n in rivals if roles[n] == "generator" or by_name[n].quantum_parameters]
     result: dict[str, Any] = {
-        "system": "spiqgan",
         "backend": config.backend,
         "data": data.source,
         "cells": list(data.cells),
@@ -221,14 +185,13 @@ def _summary(
         "layers": config.layers,
         "weights_per": config.weights_per,
         "memory": config.memory_qubits,
-        "readout": config.readout,
+        "emission": config.emission,
         "entangling": config.entangling,
         "parameters": generator.parameters,
         "quantum_parameters": generator.quantum_parameters,
-        "seed": config.seed,
-        **_of(found[main].figures),
+        **_of(found[main].metrics),
         **{f"{name}_data": truth.get(name) for name in ("lag1", "nearest", "copies")},
-        **{f"floor_{name}": found["training"].figures.get(name) for name in ERRORS},
+        **{f"floor_{name}": found["training"].metrics.get(name) for name in ERRORS},
         "train_seconds": generator.seconds,
         "best_step": None if trained is None else trained.step,
         "last_step": None if trained is None else trained.history[-1].step,
@@ -239,27 +202,25 @@ def _summary(
         "against": against,
         "classical_sources": [name for name in rivals if name not in quantum],
         "sources": [_row(source, found[source.name], roles[source.name]) for source in sources],
+        # name of version 0.1
+        "readout": config.emission,
     }
     if main != GENERATOR:
         raw = f"{config.backend} raw"
         for prefix, name in (("exact", GENERATOR), ("raw", raw)):
             if name in found:
-                result |= {f"{prefix}_{k}": v for k, v in _of(found[name].figures).items()}
-    none = {
-        "qubits": 0, "shots": None, "circuits": 0, "validated": 0, "two_qubit_gates": 0,
-        "depth": 0,
-    }  # fmt: skip
-    return dict(plain({**none, **extra, **result}))
+                result |= {f"{prefix}_{k}": v for k, v in _of(found[name].metrics).items()}
+    return dict(plain({"shots": None, **extra, **result}))
 
 
-def _of(figures: Mapping[str, float]) -> dict[str, float | None]:
-    return {name: figures.get(name) for name in FIGURES}
+def _of(metrics: Mapping[str, float]) -> dict[str, float | None]:
+    return {name: metrics.get(name) for name in METRICS}
 
 
 def _row(source: Source, found: Distances, role: str) -> dict[str, Any]:
     intervals: dict[str, float | None] = {}
-    for name in FIGURES:
-        low, high = found.interval(name) if name in found.figures else (None, None)
+    for name in METRICS:
+        low, high = found.interval(name) if name in found.metrics else (None, None)
         intervals |= {f"{name}_low": low, f"{name}_high": high}
     return {
         "name": source.name,
@@ -267,7 +228,7 @@ def _row(source: Source, found: Distances, role: str) -> dict[str, Any]:
         "role": role,
         "parameters": source.parameters,
         "quantum_parameters": source.quantum_parameters,
-        **_of(found.figures),
+        **_of(found.metrics),
         "seconds": source.seconds,
         "windows": len(source.windows),
         **intervals,

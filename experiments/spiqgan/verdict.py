@@ -42,12 +42,12 @@ def contest(
         `better`, `worse` or `not told apart`.
     """
     wins, against = [], []
-    for figure in ERRORS:
-        if figure not in found[main].figures:
+    for metric in ERRORS:
+        if metric not in found[main].metrics:
             continue
-        rows = [_row(found, main, rival, figure) for rival in rivals]
-        floor = _row(found, main, "training", figure)
-        values = {name: found[name].figures[figure] for name in (main, *rivals)}
+        rows = [_row(found, main, rival, metric) for rival in rivals]
+        floor = _row(found, main, "training", metric)
+        values = {name: found[name].metrics[metric] for name in (main, *rivals)}
         best = min(values, key=lambda name: values[name])
         by_verdict = {
             verdict: [row["source"] for row in rows if row["verdict"] == verdict]
@@ -55,13 +55,13 @@ def contest(
         }
         wins.append(
             {
-                "statistic": figure,
+                "statistic": metric,
                 "best": best,
                 "value": values[best],
                 "generator": values[main],
                 "better": by_verdict[BETTER],
                 "worse": by_verdict[WORSE],
-                "floor": found["training"].figures[figure],
+                "floor": found["training"].metrics[metric],
                 "at_floor": floor["verdict"] != BETTER,
                 "verdict": _words(best == main, best, by_verdict),
             }
@@ -70,11 +70,11 @@ def contest(
     return wins, against
 
 
-def _row(found: Mapping[str, Distances], main: str, rival: str, figure: str) -> dict[str, Any]:
-    value, low, high = found[rival].difference(found[main], figure)
+def _row(found: Mapping[str, Distances], main: str, rival: str, metric: str) -> dict[str, Any]:
+    value, low, high = found[rival].difference(found[main], metric)
     verdict = WORSE if low > 0 else BETTER if high < 0 else UNKNOWN
     return {
-        "statistic": figure,
+        "statistic": metric,
         "source": rival,
         "difference": value,
         "low": low,
@@ -96,7 +96,7 @@ def _words(won: bool, best: str, by_verdict: Mapping[str, Sequence[str]]) -> str
 
 
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
-    """(class, sentences): what the figures mean, plainly.
+    """(class, sentences): what the metrics mean, plainly.
 
     `good`: no classical control is better by any error; `fair`: by some; `poor`: by all.
     """

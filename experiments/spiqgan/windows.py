@@ -7,7 +7,7 @@ recurrent generator with ``words`` are windows already.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,11 @@ from .counts import (
     shots_as_windows,
     word_shares,
 )
+from .measured import Measured
 
 __all__ = ["Windows", "is_history", "measured_windows", "seeds"]
 
 Array = NDArray[np.float64]
-Counts = Mapping[tuple[int, int], Mapping[int, int]]
 # windows (windows, bins, neurons) and the noise value (windows,) that each came from
 Windows = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
@@ -43,33 +43,32 @@ def is_history(bound: Bound) -> bool:
 
 
 def measured_windows(
-    bound: Bound, counts: Counts, readout: Array | None, samples: int, seed: int
+    bound: Bound, measured: Measured, samples: int, seed: int
 ) -> tuple[dict[str, Windows], dict[str, Array]]:
-    """Windows and ⟨Z⟩, each as ``raw``, ``exact`` and, with ``readout``, ``mitigated``.
+    """Windows and ⟨Z⟩, each as ``raw``, ``exact`` and, where calibrated, ``mitigated``.
 
     Args:
         bound: the circuits.
-        counts: outcome → shots of each (point, block).
-        readout: (bits, 2): p(1|0), p(0|1) of the qubit that each classical bit is, or None.
+        measured: what came of them.
         samples: windows to draw; of a recurrent generator with ``words`` there are as many as
             shots, and as many exact ones.
         seed: of the run.
 
     Raises:
-        EstimateError: errors of reading that cannot be inverted.
+        EstimateError: an assignment matrix that cannot be inverted.
     """
     if is_history(bound):
-        return _histories(bound, counts, seed)
+        return _histories(bound, measured, seed)
     points = len(bound.noise)
     _, choice, spikes = seeds(seed)
     chosen = np.random.default_rng(choice).integers(points, size=samples)
     if bound.model.readout == "words":
-        words = _words(bound, counts, readout)
+        words = _words(bound, measured)
         n = bound.model.neurons
         drawn = {name: draw_words(each, chosen, n, spikes) for name, each in words.items()}
         found = {name: _mean_z(each, n) for name, each in words.items()}
     else:
-        found = _expectations(bound, counts, readout)
+        found = _expectations(bound, measured)
         gain, offset = bound.weights["gain"], bound.weights["offset"]
         drawn = {
             name: draw_independent(1 / (1 + np.exp(-gain * z - offset)), chosen, spikes)
@@ -79,11 +78,11 @@ def measured_windows(
 
 
 def _histories(
-    bound: Bound, counts: Counts, seed: int
+    bound: Bound, measured: Measured, seed: int
 ) -> tuple[dict[str, Windows], dict[str, Array]]:
     shape = (bound.model.bins, bound.model.neurons)
     points = range(len(bound.noise))
-    raw = [shots_as_windows(counts[p, 0], *shape) for p in points]
+    raw = [shots_as_windows(measured.counts[p, 0], *shape) for p in points]
     exact = [bound.windows_of(p).sample(len(raw[p]), seeds(seed + p)[2]) for p in points]
     of = np.repeat(points, [len(each) for each in raw])
     found = np.array([1 - 2 * each.mean(axis=0) for each in raw])
@@ -93,28 +92,44 @@ def _histories(
     )
 
 
-def _expectations(bound: Bound, counts: Counts, readout: Array | None) -> dict[str, Array]:
-    bits, blocks = len(bound.template.order), range(bound.template.blocks)
+def _expectations(bound: Bound, measured: Measured) -> dict[str, Array]:
+    points, blocks = range(len(bound.noise)), range(bound.template.blocks)
     ones = np.array(
-        [[ones_of(counts[p, b], bits) for b in blocks] for p in range(len(bound.noise))]
+        [
+            [ones_of(measured.counts[p, b], len(measured.orders[p, b])) for b in blocks]
+            for p in points
+        ]
     )
     exact = _mean_z(_exact_words(bound), bound.model.neurons)
     # a recurrent generator has the bits of all bins in one circuit
     found = {"raw": (1 - 2 * ones).reshape(exact.shape), "exact": exact}
-    if readout is not None:
-        found["mitigated"] = (1 - 2 * corrected_ones(ones, readout)).reshape(exact.shape)
+    if measured.calibration is not None:
+        corrected = _corrected(ones, measured, corrected_ones)
+        found["mitigated"] = (1 - 2 * corrected).reshape(exact.shape)
     return found
 
 
-def _words(bound: Bound, counts: Counts, readout: Array | None) -> dict[str, Array]:
+def _words(bound: Bound, measured: Measured) -> dict[str, Array]:
     n = bound.model.neurons
     exact = _exact_words(bound)
-    raw = np.array(
-        [[word_shares(counts[p, b], n) for b in range(exact.shape[1])] for p in range(len(exact))]
-    )
+    points, blocks = range(len(exact)), range(exact.shape[1])
+    raw = np.array([[word_shares(measured.counts[p, b], n) for b in blocks] for p in points])
     found = {"raw": raw, "exact": exact}
-    if readout is not None:
-        found["mitigated"] = corrected_words(raw, readout)
+    if measured.calibration is not None:
+        found["mitigated"] = _corrected(raw, measured, corrected_words)
+    return found
+
+
+def _corrected(raw: Array, measured: Measured, correct: Callable[[Array, Array], Array]) -> Array:
+    """What was read (points, blocks, …) with the readout errors of the qubits it was read from."""
+    assert measured.calibration is not None
+    points, blocks = raw.shape[:2]
+    orders = np.array([[measured.orders[p, b] for b in range(blocks)] for p in range(points)])
+    found = np.empty_like(raw)
+    # errors belong to qubits, and a recompiled circuit may read a neuron from another one
+    for order in np.unique(orders.reshape(points * blocks, -1), axis=0):
+        here = (orders == order).all(axis=-1)
+        found[here] = correct(raw[here], measured.calibration.readout[order])
     return found
 
 

@@ -14,12 +14,12 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, spawn
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DeviceError
-from .journal import Outcome
-from .work import Job, do_points, sees
+from .journal import PointOutcome
+from .work import PointJob, do_points, sees
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -62,6 +62,7 @@ def open_client(scheduler: str | None, points: int, witness: str | None) -> Iter
     with _quiet(), ExitStack() as stack:
         if scheduler is None:
             size = max(1, min(CPU_COUNT, points))
+            stack.enter_context(_without_main())
             with _interrupts_later():
                 cluster = LocalCluster(
                     n_workers=size,
@@ -79,6 +80,26 @@ def open_client(scheduler: str | None, points: int, witness: str | None) -> Iter
             raise DeviceError(f"scheduler: cannot reach {scheduler}: {error}") from None
         _greet(client, scheduler, witness)
         yield client
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """Workers do not import the program that asked for the sweep, which would run it again.
+
+    Points come from this package, so that no worker needs a script's own names, and the script
+    needs no guard by ``__name__``.
+    """
+    before = spawn.get_preparation_data
+
+    def prepared(name: str) -> dict[str, Any]:
+        found = before(name)
+        return {key: x for key, x in found.items() if not key.startswith("init_main_from_")}
+
+    spawn.get_preparation_data = prepared
+    try:
+        yield
+    finally:
+        spawn.get_preparation_data = before
 
 
 @contextmanager
@@ -124,7 +145,9 @@ def _greet(client: Client, scheduler: str, witness: str | None) -> None:
             )
 
 
-def finished_points(client: Client, jobs: Iterable[Job], batches: bool) -> Iterator[list[Outcome]]:
+def finished_points(
+    client: Client, jobs: Iterable[PointJob], batches: bool
+) -> Iterator[list[PointOutcome]]:
     """What came of the jobs, as it comes; without ``batches`` every job is sent alone.
 
     Raises:
@@ -136,11 +159,13 @@ def finished_points(client: Client, jobs: Iterable[Job], batches: bool) -> Itera
         raise DeviceError(f"scheduler: the connection was lost: {error}") from None
 
 
-def _finished(client: Client, jobs: Iterable[Job], batches: bool) -> Iterator[list[Outcome]]:
+def _finished(
+    client: Client, jobs: Iterable[PointJob], batches: bool
+) -> Iterator[list[PointOutcome]]:
     from distributed import KilledWorker, as_completed, wait
 
-    waiting, running = deque(jobs), dict[Any, list[Job]]()
-    suspects: list[Job] = []
+    waiting, running = deque(jobs), dict[Any, list[PointJob]]()
+    suspects: list[PointJob] = []
     completed = as_completed()
     crew = _Crew(client)
     size = 1
@@ -187,9 +212,9 @@ def _error_of(future: Any) -> BaseException | None:
     raise ConnectionError("its tasks were taken back")
 
 
-def _lost(job: Job, error: BaseException) -> Outcome:
+def _lost(job: PointJob, error: BaseException) -> PointOutcome:
     why = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return Outcome(job.key, why, final=False)
+    return PointOutcome(job.key, why, final=False)
 
 
 class _Crew:

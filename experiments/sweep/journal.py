@@ -15,25 +15,28 @@ from numpy.typing import NDArray
 
 from ..errors import RunDirectoryError
 
-__all__ = ["DONE", "Outcome", "append_outcomes", "read_outcomes"]
+__all__ = ["DONE", "PointOutcome", "append_outcomes", "read_outcomes"]
 
 Array = NDArray[np.float64]
 DONE = "done"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PointOutcome:
     """What came of a point.
 
-    ``status`` is ``done`` or why it failed; ``series`` over time, shape (times,) each;
-    ``figures`` one number each, None where there is none. A failure is ``final`` if another
-    attempt would end the same way.
+    Attributes:
+        key: of the point.
+        status: ``done`` or why it failed.
+        series: over time, (times,) each, the times among them as ``time``.
+        metrics: one number each, None where there is none.
+        final: whether another attempt would end the same way.
     """
 
     key: str
     status: str
     series: Mapping[str, Array] = field(default_factory=dict)
-    figures: Mapping[str, float | None] = field(default_factory=dict)
+    metrics: Mapping[str, float | None] = field(default_factory=dict)
     final: bool = True
 
     def line(self) -> str:
@@ -44,22 +47,22 @@ class Outcome:
         }
         record = {
             **{"point": self.key, "status": self.status},
-            **{"figures": dict(self.figures), "series": packed},
+            **{"metrics": dict(self.metrics), "series": packed},
         }
         return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
 
     @classmethod
-    def of_line(cls, line: bytes) -> Outcome:
+    def of_line(cls, line: bytes) -> PointOutcome:
         """Raises ValueError, KeyError, TypeError or AttributeError if it is no such line."""
         record: dict[str, Any] = json.loads(line)
         series = {
             name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
             for name, text in record["series"].items()
         }
-        return cls(str(record["point"]), str(record["status"]), series, dict(record["figures"]))
+        return cls(str(record["point"]), str(record["status"]), series, dict(record["metrics"]))
 
 
-def append_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+def append_outcomes(path: Path, outcomes: Sequence[PointOutcome]) -> None:
     """Add the final ones; on disk when this returns."""
     lines = "".join(outcome.line() for outcome in outcomes if outcome.final)
     with path.open("ab") as handle:
@@ -68,7 +71,7 @@ def append_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
         os.fsync(handle.fileno())
 
 
-def read_outcomes(path: Path) -> dict[str, Outcome]:
+def read_outcomes(path: Path) -> dict[str, PointOutcome]:
     """Finished points by key; half a last line (a kill while writing) is cut off.
 
     Raises ``RunDirectoryError`` for anything else that is not a journal.
@@ -80,7 +83,7 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
     found = {}
     for number, line in enumerate(whole.split(b"\n") if whole else []):
         try:
-            outcome = Outcome.of_line(line)
+            outcome = PointOutcome.of_line(line)
         except (ValueError, KeyError, TypeError, AttributeError):
             raise RunDirectoryError(
                 f"{path}: line {number + 1} is not the record of a point"

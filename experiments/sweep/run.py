@@ -1,13 +1,13 @@
-"""A sweep: the LMG experiment at every combination of some settings, as one dataset.
+"""A sweep: a system's run at every combination of some settings, as one dataset.
 
-``start`` makes the folder of a sweep, or goes on in the one it is given; ``resume`` goes on from
-the folder alone. Both return the sweep's JSON object. In the folder:
+``sweep`` is for Python; ``start`` makes the folder of a sweep, or goes on in the one it is given;
+``resume`` goes on from the folder alone. In the folder:
 
-``sweep.toml``    the swept names and values, the settings that stay, versions
-``points.jsonl``  journal: one finished point a line, see ``sweep_journal``
-``points/``       backends other than exact: the run directory of every point
-``sweep.nc``, ``result.json``: at the end; the dataset is the same to the byte however often the
-sweep was cut off
+``sweep.toml``    system, swept names and values, the settings that stay, versions
+``points.jsonl``  journal: one finished point a line, see ``journal``
+``points/``       the run directory of every point, unless points are trajectories that need no run
+``sweep.nc``, ``sweep.png``, ``result.json``: at the end; the dataset is the same to the byte
+however often the sweep was cut off
 
 A point that fails is named and keeps nobody else from finishing.
 """
@@ -19,23 +19,92 @@ import secrets
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import tomli_w
+import xarray as xr
+from matplotlib.figure import Figure
 
+from ..engine.config import BaseConfig
 from ..engine.folder import RunDirectory, versions
 from ..engine.progress import progress
+from ..engine.system import System
 from ..errors import ConfigError, DeviceError, RunDirectoryError
+from ..report.figure import save_figure
+from ..systems import find_system
 from .cluster import finished_points, need_dask, open_client
-from .dataset import sweep_dataset
-from .journal import DONE, Outcome, append_outcomes, read_outcomes
-from .plan import LMGSweep, Plan, Point, make_plan, parse_over
-from .work import Job
+from .dataset import folder_of, sweep_dataset
+from .figure import sweep_figure
+from .journal import DONE, PointOutcome, append_outcomes, read_outcomes
+from .plan import Point, SweepPlan, make_plan, parse_over, sweep_config
+from .work import PointJob
 
-__all__ = ["is_sweep", "resume", "start"]
+__all__ = ["Sweep", "is_sweep", "refuse_both", "resume", "start", "sweep"]
+
+# of the journal: 2 holds the times of series
+_FORMAT = 2
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A finished sweep.
+
+    Attributes:
+        folder: where it is.
+        result: its JSON object.
+        data: series and metrics with the swept names as dimensions, (swept names…, time).
+    """
+
+    folder: Path
+    result: Mapping[str, Any]
+    data: xr.Dataset
+
+    def figure(self) -> Figure:
+        """The sweep's picture."""
+        return sweep_figure(self.data)
+
+
+def sweep(
+    system: str,
+    over: Mapping[str, Sequence[Any] | str],
+    out: Path | str | None = None,
+    scheduler: str | None = None,
+    **settings: Any,
+) -> Sweep:
+    """Run a system at every combination of some settings.
+
+    Args:
+        system: its name.
+        over: swept names and their values: a sequence, an array, or a text as after ``--over``,
+            such as ``"0:1:11"``.
+        out: folder of the sweep (a new one under ./runs if None); the same sweep in it goes on.
+        scheduler: address of a Dask cluster (the processors here if None).
+        settings: those that stay; backend ``exact`` unless it is given or swept.
+
+    Raises:
+        ConfigError: bad names or values, before anything is written; all points failed.
+        NotApplicable: a device.
+        RunDirectoryError: the folder cannot be used, or holds something else.
+        DeviceError: the scheduler cannot be reached or was lost.
+    """
+    found = find_system(system)
+    kind = sweep_config(found.config)
+    swept, given = kind.current_names(dict(over)), kind.current_names(dict(settings))
+    refuse_both(swept, given)
+    folder = None if out is None else Path(out)
+    result = start(found, kind.from_mapping(given), swept, folder, scheduler)
+    data = xr.load_dataset(result["dataset"], engine="h5netcdf")
+    return Sweep(Path(result["sweep_dir"]), result, data)
+
+
+def refuse_both(swept: Mapping[str, Any], given: Mapping[str, Any]) -> None:
+    """Raise ``ConfigError`` if a setting is swept and given too."""
+    for name in sorted(set(swept) & set(given)):
+        raise ConfigError(f"{name}: wanted it swept or given once, got both")
 
 
 def is_sweep(path: Path) -> bool:
@@ -44,34 +113,53 @@ def is_sweep(path: Path) -> bool:
 
 
 def start(
-    fixed: LMGSweep, over: Sequence[str], out: Path | None, scheduler: str | None
+    system: System[Any],
+    fixed: BaseConfig,
+    over: Sequence[str] | Mapping[str, Sequence[Any] | str],
+    out: Path | None,
+    scheduler: str | None,
 ) -> dict[str, Any]:
-    """Sweep ``fixed`` over names and values such as ``tau_r=0.1,1,10``; return the JSON object.
+    """Sweep a system; return the JSON object.
 
-    The folder is ``out`` (a new one under ./runs if None); if it holds the same sweep, that one
-    goes on. Points run on the Dask cluster at ``scheduler``, or on this machine if None.
+    Args:
+        system: what is run at every point.
+        fixed: the settings that stay, a ``sweep_config`` of the system's configuration.
+        over: texts such as ``tau_r=0.1,1,10``, or names and their values.
+        out: folder (a new one under ./runs if None); if it holds the same sweep, that one goes on.
+        scheduler: address of a Dask cluster (the processors here if None).
 
     Raises:
         ConfigError: bad names or values, before anything is written; all points failed.
+        NotApplicable: a device.
         RunDirectoryError: the folder cannot be used, or holds something else.
         DeviceError: the scheduler cannot be reached or was lost.
     """
     need_dask(scheduler)
-    plan = make_plan(fixed, parse_over(over))
+    plan = make_plan(system, fixed, over if isinstance(over, Mapping) else parse_over(over))
     if out is not None and is_sweep(out):
         found = _recorded(out)
-        asked, there = plan.given, found.given
-        if "seed" not in asked:
-            there.pop("seed", None)
-        if asked != there or list(plan.axes.items()) != list(found.axes.items()):
+        if not _same(plan, found):
             raise RunDirectoryError(
                 f"out: {out} holds another sweep; wanted a new folder (or: qbrain resume {out})"
             )
         return _execute(out, found, scheduler)
-    if not plan.exact and "seed" not in plan.given and "seed" not in plan.axes:
-        seeded = LMGSweep.from_mapping({**plan.given, "seed": secrets.randbits(32)})
-        plan = make_plan(seeded, plan.axes)
+    if not plan.trajectories and "seed" not in plan.given and "seed" not in plan.axes:
+        kind = sweep_config(system.config)
+        seeded = kind.from_mapping({**plan.given, "seed": secrets.randbits(32)})
+        plan = make_plan(system, seeded, plan.axes)
     return _execute(_create(out, plan), plan, scheduler)
+
+
+def _same(asked: SweepPlan, there: SweepPlan) -> bool:
+    """Whether a recorded sweep is the one that is asked for; its seed may have been drawn."""
+    given = there.given
+    if "seed" not in asked.given:
+        given.pop("seed", None)
+    return (
+        asked.system.name == there.system.name
+        and asked.given == given
+        and list(asked.axes.items()) == list(there.axes.items())
+    )
 
 
 def resume(path: Path, scheduler: str | None = None) -> dict[str, Any]:
@@ -84,15 +172,16 @@ def resume(path: Path, scheduler: str | None = None) -> dict[str, Any]:
     return _execute(path, _recorded(path), scheduler)
 
 
-def _create(path: Path | None, plan: Plan) -> Path:
+def _create(path: Path | None, plan: SweepPlan) -> Path:
     now = datetime.now(UTC)
     if path is None:
-        path = Path("runs") / f"lmg-sweep-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        path = Path("runs") / f"{plan.system.name}-sweep-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     record = {
         "sweep": {
             "id": secrets.token_hex(8),
-            "system": "lmg",
+            "system": plan.system.name,
             "created": now.isoformat(timespec="seconds"),
+            "format": _FORMAT,
         },
         "over": {name: list(values) for name, values in plan.axes.items()},
         "config": plan.given,
@@ -112,19 +201,28 @@ def _create(path: Path | None, plan: Plan) -> Path:
     return path
 
 
-def _recorded(path: Path) -> Plan:
+def _recorded(path: Path) -> SweepPlan:
     """The sweep that the folder's sweep.toml describes."""
     file = path / "sweep.toml"
     try:
         record = tomllib.loads(file.read_text(encoding="utf-8"))
-        return make_plan(LMGSweep.from_mapping(record["config"]), record["over"])
+        head = record["sweep"]
+        system = find_system(head["system"])
+        fixed = sweep_config(system.config).from_mapping(record["config"])
+        plan = make_plan(system, fixed, record["over"])
     except OSError as error:
         raise RunDirectoryError(f"{file}: cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunDirectoryError(f"{file}: not an intact record of a sweep: {error}") from None
+    if head.get("format") != _FORMAT:
+        raise RunDirectoryError(
+            f"{path}: wanted a sweep of format {_FORMAT}, got one of an earlier version; go on "
+            "with the version that began it"
+        )
+    return plan
 
 
-def _execute(path: Path, plan: Plan, scheduler: str | None) -> dict[str, Any]:
+def _execute(path: Path, plan: SweepPlan, scheduler: str | None) -> dict[str, Any]:
     folder, began = RunDirectory(path), time.perf_counter()
     with folder.locked():
         outcomes = _known(path, plan)
@@ -140,28 +238,27 @@ def _execute(path: Path, plan: Plan, scheduler: str | None) -> dict[str, Any]:
     return result
 
 
-def _known(path: Path, plan: Plan) -> dict[str, Outcome]:
+def _known(path: Path, plan: SweepPlan) -> dict[str, PointOutcome]:
     """Outcomes that need no work: what the journal holds, and settings that do not go together."""
     found = read_outcomes(path / "points.jsonl")
     strangers = set(found) - {point.key for point in plan.points}
     if strangers:
         raise RunDirectoryError(f"{path / 'points.jsonl'}: holds points of another sweep")
-    faults = {p.key: Outcome(p.key, p.fault) for p in plan.points if p.config is None}
+    faults = {p.key: PointOutcome(p.key, p.fault) for p in plan.points if p.config is None}
     return {**found, **faults}
 
 
 def _measure(
     path: Path,
-    plan: Plan,
+    plan: SweepPlan,
     missing: Sequence[Point],
-    outcomes: dict[str, Outcome],
+    outcomes: dict[str, PointOutcome],
     scheduler: str | None,
 ) -> None:
     """Do the missing points and add what came of them to the journal and to ``outcomes``."""
-    witness = None if plan.exact else str((path / "sweep.toml").resolve())
-    runs = (path / "points").resolve()
+    witness = None if plan.trajectories else str((path / "sweep.toml").resolve())
     jobs = [
-        Job(point.key, point.config, "" if plan.exact else str(runs / f"{point.number:05d}"))
+        PointJob(point.key, plan.system.name, point.config, _run_folder(path, plan, point))
         for point in missing
         if point.config is not None
     ]
@@ -171,7 +268,7 @@ def _measure(
             progress(len(plan.points), len(outcomes), "points") as tick,
             open_client(scheduler, len(jobs), witness) as client,
         ):
-            for batch in finished_points(client, jobs, batches=plan.exact):
+            for batch in finished_points(client, jobs, batches=plan.trajectories):
                 append_outcomes(path / "points.jsonl", batch)
                 outcomes.update((outcome.key, outcome) for outcome in batch)
                 failed += sum(outcome.status != DONE for outcome in batch)
@@ -180,15 +277,22 @@ def _measure(
         raise DeviceError(f"{error}; go on with: qbrain resume {path}") from None
 
 
+def _run_folder(path: Path, plan: SweepPlan, point: Point) -> str:
+    """The folder of a point's run; none if it is a trajectory."""
+    return "" if plan.trajectories else str((path / folder_of(point.number)).resolve())
+
+
 def _finish(
     folder: RunDirectory,
-    plan: Plan,
-    outcomes: Mapping[str, Outcome],
+    plan: SweepPlan,
+    outcomes: Mapping[str, PointOutcome],
     measured: int,
     began: float,
 ) -> dict[str, Any]:
-    data = sweep_dataset(plan, outcomes)
+    data = sweep_dataset(plan, outcomes, folder.path)
     folder.write("sweep.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    picture = sweep_figure(data)
+    folder.write("sweep.png", lambda path: save_figure(picture, path))
     failures = [
         {"point": point.label, "why": outcomes[point.key].status}
         for point in plan.points
@@ -196,8 +300,8 @@ def _finish(
     ]
     seconds = time.perf_counter() - began
     result = {
-        "system": "lmg",
-        "backend": ", ".join(str(x) for x in plan.axes.get("backend", (plan.backend,))),
+        "system": plan.system.name,
+        "backend": ", ".join(plan.backends),
         "over": ", ".join(f"{name} ({len(values)})" for name, values in plan.axes.items()),
         "points": len(plan.points),
         "failed": len(failures),
@@ -205,6 +309,7 @@ def _finish(
         "measured_now": measured,
         "wall_seconds": round(seconds, 3),
         "dataset": str(folder.path / "sweep.nc"),
+        "picture": str(folder.path / "sweep.png"),
         "sweep_dir": str(folder.path),
     }
     # last: its presence says that the sweep is complete

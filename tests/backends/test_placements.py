@@ -185,7 +185,7 @@ def test_fractional_gates_on_every_place():
 def test_bad_wishes():
     with pytest.raises(BackendError, match=r"disjoint=False"):
         lines_of("fake_lagos", 4, 2)
-    with pytest.raises(BackendError, match="wanted a sampler a place, got 0 and 0"):
+    with pytest.raises(BackendError, match="wanted a sampler for each, got 0 and 0"):
         PlacedSampler([], [])
     with pytest.raises(BackendError, match="length, count: wanted"):
         best_lines(random_costs(0), 0, 1)

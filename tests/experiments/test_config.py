@@ -66,7 +66,7 @@ def test_what_does_not_apply_is_refused_with_the_reason(values, words):
         ({"trotter_steps": 4}, "trotter_steps"),
         ({"trotter_steps": 4, "gamma": 0.8, "encoding": "dicke"}, "trotter_steps"),
         ({"feedback_order": 1, "evolution": "orbit"}, "feedback_order"),
-        ({"feedback": "live"}, "feedback"),
+        ({"dispatch": "live"}, "dispatch"),
         ({"noise_scales": "1,3"}, "noise_scales"),
         ({"readout_calibration": "published"}, "readout_calibration"),
         ({"fractional_gates": True, "gamma": 0.8, "backend": "fake_fez"}, "fractional_gates"),

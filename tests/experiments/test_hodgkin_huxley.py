@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,11 +18,14 @@ import xarray as xr
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
+from qbrain.experiments.engine.run import start
+from qbrain.experiments.errors import RunDirectoryError
 from qbrain.experiments.hodgkin_huxley import circuits as hodgkin_huxley_circuits
-from qbrain.experiments.hodgkin_huxley import protocol as hodgkin_huxley
 from qbrain.experiments.hodgkin_huxley.config import HodgkinHuxleyConfig
 from qbrain.experiments.hodgkin_huxley.model import NeuronModel
 from qbrain.experiments.hodgkin_huxley.result import sampled_area
+from qbrain.experiments.resuming import resume
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.hodgkin_huxley.quantized_channel import simulate_channel
 
 SMALL = ["--time", "6", "--steps", "12", "--shots", "500", "--seed", "4"]
@@ -51,6 +55,13 @@ def finished(tmp_path_factory):
     return path, *run(path, *SMALL)
 
 
+@pytest.fixture(scope="module")
+def noisy(tmp_path_factory):
+    path = tmp_path_factory.mktemp("noisy") / "run"
+    run(path, "--time", "1", "--steps", "2", "--backend", "fake_fez", "--mitigation", "reference")
+    return path
+
+
 def test_one_json_object_with_the_agreed_fields(finished):
     path, result, _ = finished
     wanted = (
@@ -61,6 +72,11 @@ def test_one_json_object_with_the_agreed_fields(finished):
     assert (result["system"], result["backend"]) == ("hodgkin-huxley", "aer")
     assert result["circuits"] == result["validated"] == 13
     assert result["loop_area"] is None or result["loop_area"] != 0
+    # the words of every system, and the names of version 0.1
+    fit = result["fit"]
+    assert fit["rmse"] == result["rmse_voltage"]
+    assert fit["max_error"] == result["max_error_voltage"]
+    assert (fit["shot_error"], fit["coverage"]) == (result["shot_error"], result["band_coverage"])
     names = {"run.toml", "steps.jsonl", "result.nc", "result.json", "circuits.qpy", "figure.png",
              "report.html"}  # fmt: skip
     assert names <= {p.name for p in path.iterdir()}
@@ -229,12 +245,20 @@ def test_readout_correction_under_device_noise(tmp_path):
     assert corrected["rmse_gates"] < 0.6 * raw["rmse_gates"]
     assert reference["rmse_gates"] < 0.6 * raw["rmse_gates"]
     assert data.attrs["backend"] == "fake_fez"
+    # p(1|0) and p(0|1) of the one gate; those of the reference hold the collision's errors too
+    assert "readout_errors" not in raw
+    for result in (corrected, reference):
+        assert result["wrong_readings"] == result["readout_errors"]
+        assert np.shape(result["readout_errors"]) == (1, 1, 2)
+        assert 0 < np.sum(result["readout_errors"]) < 0.1
     rows = json.loads(
         qbrain("compare", "raw", "readout", "reference", "--json", cwd=tmp_path).stdout
     )["runs"]
     assert [row["mitigation"] for row in rows] == ["none", "readout", "reference"]
     assert all(row["same_as_first"] for row in rows)
-    assert "rmse voltage" in qbrain("compare", "raw", "readout", cwd=tmp_path).stdout
+    rmses = [row["rmse"] for row in rows]
+    assert rmses == [each["rmse_voltage"] for each in (raw, corrected, reference)]
+    assert "rmse gates" in qbrain("compare", "raw", "readout", cwd=tmp_path).stdout
 
 
 # --------------------------------------------------------------------------------------- the record
@@ -289,7 +313,17 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
     assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
 
 
-@pytest.mark.parametrize("damage", ["{", '{"step": 0}', '{"step": 0, "control": {}}', ""])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "{",
+        '{"step": 0}',
+        '{"step": 0, "control": {}}',
+        '{"step": 0, "readings": []}',
+        '{"step": 0, "readings": [{}]}',
+        "",
+    ],
+)
 def test_damaged_journals_are_refused(damage, tmp_path):
     run(tmp_path / "run", *SMALL)
     (tmp_path / "run/result.json").unlink()
@@ -301,7 +335,28 @@ def test_damaged_journals_are_refused(damage, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_gate_refuses_other_angles(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda first: first.pop(), "wanted the two circuits of known gates of register 0"),
+        (lambda first: first[-1]["tags"].clear(), "'register'"),
+        (lambda first: first[0].update(order=[0, 1]), "wanted readings of \\[1\\] gates"),
+        (lambda first: first[0].update(counts={}), "wanted counts of at least one shot"),
+    ],
+    ids=["a circuit less", "no register", "another circuit", "no counts"],
+)
+def test_a_journal_that_lacks_a_reading_is_refused(damage, message, noisy, tmp_path):
+    shutil.copytree(noisy, tmp_path / "run")
+    (tmp_path / "run/result.json").unlink()
+    lines = (tmp_path / "run/steps.jsonl").read_text().splitlines()
+    first = json.loads(lines[0])
+    damage(first["readings"])
+    (tmp_path / "run/steps.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    with pytest.raises(RunDirectoryError, match=message):
+        resume(tmp_path / "run")
+
+
+def test_the_check_refuses_other_angles(tmp_path, monkeypatch):
     built = hodgkin_huxley_circuits.gate_circuit
 
     def wrong(initial, angles, openings, **form):
@@ -309,7 +364,7 @@ def test_the_gate_refuses_other_angles(tmp_path, monkeypatch):
 
     monkeypatch.setattr(hodgkin_huxley_circuits, "gate_circuit", wrong)
     with pytest.raises(DispatchRefused, match="logical"):
-        hodgkin_huxley.start(configure(time=6, steps=6), tmp_path / "run")
+        start(SYSTEMS["hodgkin-huxley"], configure(time=6, steps=6), tmp_path / "run")
     done = qbrain("run", "hodgkin-huxley", *SMALL, "--out", "other", cwd=tmp_path, check=False)
     assert done.returncode == 3
     assert "step 1" in done.stderr

@@ -40,11 +40,11 @@ def test_a_job_a_step_from_the_command_line_to_the_report(start_ibm, tmp_path):
     assert result["circuits"] == result["validated"] == 4 + 2
     assert result["qubits"] == len(result["physical_qubits"]) == 2
     assert result["two_qubit_gates"] == 2
-    # errors of reading alone are of the order of a percent
+    # readout errors alone are of the order of a percent
     assert result["rmse_gates"] < 0.1
     assert "measured on ibm_fez" in (tmp_path / "run/report.html").read_text()
-    for file in (tmp_path / "run").iterdir():
-        assert server.token.encode() not in file.read_bytes()
+    for file in (tmp_path / "run").rglob("*"):
+        assert file.is_dir() or server.token.encode() not in file.read_bytes()
 
 
 def test_all_gates_of_a_neuron_go_side_by_side(start_ibm):
@@ -89,6 +89,21 @@ def test_a_run_that_would_take_too_long_sends_nothing(start_ibm):
     code, _, err = qbrain(*RUN, "--max-qpu-seconds", "0.5", "--out", "run")
     assert code == 3
     assert "qpu seconds" in err
+    assert server.submissions() == 0
+
+
+def test_the_estimate_of_more_gates_than_outcomes_can_be_listed(start_ibm):
+    server = start_ibm()
+    code, out, err = qbrain(
+        *("estimate", "hodgkin-huxley", "--backend", "ibm_fez", "--channel", "full", "--drive"),
+        *("constant", "--time", "0.2", "--steps", "2", "--shots", "500", "--copies", "4"),
+        *("--reading", "channels", "--json"),
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    # eight gates a copy, each with an ancilla
+    assert (found["qubits"], found["circuits"]) == (2 * 8 * 4, 3)
+    assert found["qpu_seconds"] > 6
     assert server.submissions() == 0
 
 

@@ -17,6 +17,7 @@ from scipy.integrate import quad, solve_ivp
 
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.hodgkin_huxley.paper import (
+    PAPER,
     areas,
     circuits,
     claims_areas,
@@ -29,11 +30,9 @@ from qbrain.experiments.hodgkin_huxley.paper import (
     table_one,
     trajectories,
 )
-from qbrain.experiments.hodgkin_huxley.paper.checks import CHECKS, measure_checks
-from qbrain.experiments.hodgkin_huxley.paper.claims import CLAIMS
 from qbrain.experiments.hodgkin_huxley.paper.pictures import draw
-from qbrain.experiments.hodgkin_huxley.paper.produce import FIGURES
 from qbrain.experiments.papers.claims import Claim
+from qbrain.experiments.papers.gallery import measure_checks
 from qbrain.reference.hodgkin_huxley.channel_drives import EntangledDrive
 from qbrain.reference.hodgkin_huxley.quantized_channel import Channel, simulate_channel_dynamic
 
@@ -305,16 +304,16 @@ def test_verdicts(claim, verdict):
 
 
 def test_claims_and_checks_are_about_figures_there_are():
-    about = set().union(*(figures for figures, _ in CLAIMS))
-    assert about <= set(FIGURES)
-    assert {figure for figure, _ in CHECKS} <= set(FIGURES)
+    about = set().union(*(figures for figures, _ in PAPER.claims))
+    assert about <= set(PAPER.figures)
+    assert {figure for figure, _ in PAPER.checks} <= set(PAPER.figures)
     # every figure of the paper has a claim
-    assert {key for key in FIGURES if key != "circuits"} == about
+    assert {key for key in PAPER.figures if key != "circuits"} == about
 
 
 @pytest.mark.parametrize("figure", [3, 8, 13, "headline"])
 def test_the_reference_figures_of_a_figure(figure):
-    checks = list(measure_checks({figure}))
+    checks = list(measure_checks(PAPER, {figure}))
     assert checks
     for check in checks:
         assert check.figure == figure
@@ -379,11 +378,11 @@ def test_all_of_it(tmp_path):
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     names = {p.name for p in (tmp_path / "all").iterdir()}
-    stems = [f"figure{k}" if isinstance(k, int) else k for k in FIGURES]
+    stems = [f"figure{k}" if isinstance(k, int) else k for k in PAPER.figures]
     wanted = {f"{stem}.{kind}" for stem in stems for kind in KINDS}
     assert names == wanted | {"claims.md", "claims.json", "checks.md", "checks.json", "index.md"}
     assert all(check["agrees"] for check in result["checks"])
-    assert len(result["claims"]) == len(CLAIMS)
+    assert len(result["claims"]) == len(PAPER.claims)
     table = xr.load_dataset(tmp_path / "all/table-1.nc", engine="h5netcdf")
     assert float(table.rms.min()) < 0.015
     assert float(table.step_error.max()) < 1e-6

@@ -59,7 +59,7 @@ FORMS = {
     "dicke orbit": (["--encoding", "dicke", "--evolution", "orbit"], 1),
     "dicke fast-forward": (["--encoding", "dicke", "--evolution", "fast-forward"], 1),
     "dicke fast-forward, live": (
-        ["--encoding", "dicke", "--evolution", "fast-forward", "--feedback", "live"],
+        ["--encoding", "dicke", "--evolution", "fast-forward", "--dispatch", "live"],
         6,
     ),
     "dicke relax": (["--encoding", "dicke", "--evolution", "relax"], None),
@@ -130,7 +130,7 @@ def test_every_form_from_backends_to_report(start_ibm, form):
     page = Path("run/report.html").read_text()
     assert "measured on ibm_fez" in page
     assert "calibration" in Path("run/run.toml").read_text()
-    for path in [*Path("run").iterdir(), Path("ledger.sqlite")]:
+    for path in [*(p for p in Path("run").rglob("*") if p.is_file()), Path("ledger.sqlite")]:
         assert server.token.encode() not in path.read_bytes(), path
     assert server.token not in out + err
 

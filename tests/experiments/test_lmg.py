@@ -1,19 +1,21 @@
 """The experiment: its forms against each other, its errors against theory, its claims."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import xarray as xr
 
 from qbrain.backends.check.pure import DispatchRefused
-from qbrain.experiments.engine.mitigation import Mitigator, Reading
-from qbrain.experiments.lmg import protocol as lmg
-from qbrain.experiments.lmg.circuits import Drive, ExactEnergy, Formula
+from qbrain.experiments.engine.check import check_task
+from qbrain.experiments.engine.dispatch import heading_of
+from qbrain.experiments.engine.mitigation import Mitigator
+from qbrain.experiments.engine.readings import Reading
+from qbrain.experiments.engine.run import make_experiment, start
+from qbrain.experiments.lmg.brain import Brain
+from qbrain.experiments.lmg.circuits import ExactEnergy, Formula, PhaseSchedule
 from qbrain.experiments.lmg.config import LMGConfig
-from qbrain.experiments.lmg.result import step_error
+from qbrain.experiments.lmg.result import step_error, verdict
 from qbrain.experiments.lmg.trotter import Plan, predicted_trotter_error
-from qbrain.experiments.report.page import verdict
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.lmg import LMG, simulate
 
 SYNAPSE = {"tau_r": 1.0, "release": 0.5}
@@ -23,8 +25,18 @@ def configure(**settings):
     return LMGConfig.from_mapping({"seed": 7, **settings})
 
 
+def begin(config, path):
+    return start(SYSTEMS["lmg"], config, path, draw=False).result
+
+
+def circuits_of(**settings):
+    """Circuits of a run on its bench, and the run's brain."""
+    experiment, *_ = make_experiment(SYSTEMS["lmg"], configure(**settings))
+    return experiment.circuits, experiment.brain
+
+
 def run(path, **settings):
-    result = lmg.start(configure(**settings), path)
+    result = begin(configure(**settings), path)
     return result, xr.load_dataset(path / "result.nc", engine="h5netcdf")
 
 
@@ -126,12 +138,12 @@ def test_the_forms_agree_with_each_other_within_their_bands(forms):
     ],
 )
 def test_step_error_of_the_loop_is_as_computed_elsewhere(gamma, order, steps, time, wanted):
-    experiment = lmg.Experiment(
+    brain = Brain(
         configure(neurons=6, gamma=gamma, steps=steps, time=time, feedback_order=order,
                   encoding="dicke")
     )  # fmt: skip
     # the figures are known to two digits
-    assert rms(step_error(experiment)) == pytest.approx(wanted, rel=0.07, abs=6e-5)
+    assert rms(step_error(brain)) == pytest.approx(wanted, rel=0.07, abs=6e-5)
 
 
 @pytest.mark.parametrize("order", [1, 2])
@@ -139,7 +151,7 @@ def test_feedback_converges_at_its_order(order):
     errors = [
         rms(
             step_error(
-                lmg.Experiment(configure(steps=n, feedback_order=order, backend="statevector"))
+                Brain(configure(steps=n, feedback_order=order, backend="statevector"))
             )
         )
         for n in (64, 128, 256)
@@ -197,9 +209,10 @@ def test_relaxation_takes_a_field_and_few_rounds(tmp_path):
 
 
 def test_readout_errors_follow_the_qubits_through_the_network():
-    experiment = lmg.Experiment(configure(neurons=4, backend="fake_fez", mitigation="readout"))
-    point = experiment.point(1, experiment.foreseen())[0]
-    order = lmg.read_order(point.prepared.isa)
+    circuits, brain = circuits_of(neurons=4, backend="fake_fez", mitigation="readout")
+    task = circuits.tasks(1, brain.planned, 1)[0]
+    heading = heading_of(task, task.isa, {"method": "none", "checks": []})
+    order = heading.order
     assert sorted(order) == [0, 1, 2, 3]
     assert order != (0, 1, 2, 3)
     # errors on one qubit only, and only false ones: what they add to E is known
@@ -207,7 +220,7 @@ def test_readout_errors_follow_the_qubits_through_the_network():
     errors[order[1], 0] = 0.3
     mitigator = Mitigator(4, frozenset({"readout"}), parity=0, published=[errors])
     silent = {0: 700_000, 2: 300_000}  # bit 1 is read from that qubit
-    estimate = mitigator.estimate([Reading(point.role, silent, order, 12)])
+    estimate = mitigator.estimate([Reading(heading, silent)])
     assert estimate.raw_value == pytest.approx(0.075)
     assert estimate.value == pytest.approx(0, abs=1e-12)
 
@@ -219,7 +232,7 @@ def test_readout_correction_beside_raw(tmp_path):
     )  # fmt: skip
     assert result["rmse_excitation"] < result["rmse_excitation_raw"]
     (measured,) = result["readout_calibration"]
-    published = lmg.Experiment(configure(neurons=4, backend="fake_fez")).sampler.readout
+    published = circuits_of(neurons=4, backend="fake_fez")[0].bench.readout
     for column, name in enumerate(("p_1_given_0", "p_0_given_1")):
         # five standard errors of 8000 shots, and the error of the X that prepares |1⟩
         bound = 5 * np.sqrt(published[:, column].clip(1e-3) / 8000) + 1e-3
@@ -243,7 +256,7 @@ MITIGATED = {"neurons": 4, "gamma": 0.8, "g0": 1.5, "time": 4, "steps": 4, "back
         ),
         ({"mitigation": "echo", "evolution": "fast-forward"}, 5 + 3),
         ({"mitigation": "echo", "evolution": "fast-forward", "gamma": 1.0, "initial": "half"}, 7),
-        ({"mitigation": "parity+echo", "evolution": "fast-forward", "feedback": "afterwards"}, 9),
+        ({"mitigation": "parity+echo", "evolution": "fast-forward", "dispatch": "afterwards"}, 9),
         ({"mitigation": "echo", "encoding": "dicke", "neurons": 10}, 5 + 2),
         ({"mitigation": "readout+echo", "encoding": "dicke", "evolution": "orbit"}, None),
         pytest.param(
@@ -291,14 +304,13 @@ def test_each_circuit_has_the_trotter_steps_that_its_phase_is_worth():
     settings |= {"evolution": "fast-forward", "max_trotter_error": 0.1}
     chosen = {}
     for mitigation in ("none", "parity+echo"):
-        config = configure(**settings, backend="fake_fez", mitigation=mitigation)
-        experiment = lmg.Experiment(config)
-        phases = [control.phase for control in experiment.foreseen()[1:]]
-        chosen[mitigation] = [experiment.trotter(phase) for phase in phases]
+        circuits, brain = circuits_of(**settings, backend="fake_fez", mitigation=mitigation)
+        phases = [control.phase for control in brain.planned[1:]]
+        chosen[mitigation] = [circuits.trotter(phase) for phase in phases]
     # more for longer phases; gates that can be corrected may be more
     assert chosen["none"][0] == chosen["parity+echo"][0] == 1
     assert chosen["parity+echo"][-1] > chosen["none"][-1] > 1
-    ideal = lmg.Experiment(configure(**settings, backend="aer"))
+    ideal, _ = circuits_of(**settings, backend="aer")
     assert ideal.trotter(0.75) == ideal.trotter(6.0)
 
 
@@ -335,11 +347,11 @@ def test_exact_energy_agrees_with_simulate_along_the_law():
     times = np.linspace(0, 5, 11)
     wanted = simulate(model, Still, 0, times).excitation.values
     energy = ExactEnergy(model, 0)
-    got = [energy(Drive((1.3 * 0.5,) * k, 0.5)) for k in range(11)]
+    got = [energy(PhaseSchedule((1.3 * 0.5,) * k, 0.5)) for k in range(11)]
     np.testing.assert_allclose(got, wanted, atol=1e-8)
     # a vanishing field takes the other path to the same answer
     tilted = ExactEnergy(LMG(6, 0.8, 1.3, 1e-12), 0)
-    got = [tilted(Drive((1.3 * 0.5,) * k, 0.5)) for k in range(11)]
+    got = [tilted(PhaseSchedule((1.3 * 0.5,) * k, 0.5)) for k in range(11)]
     np.testing.assert_allclose(got, wanted, atol=1e-8)
 
 
@@ -352,26 +364,30 @@ def test_a_bigger_brain_passes_the_gate_as_a_matrix_product_state(tmp_path):
 @pytest.mark.parametrize("method", ["auto", "matrix-product-state"])
 @pytest.mark.slow
 def test_twenty_neurons_on_a_line_pass_the_gate(method):
-    config = configure(
+    circuits, brain = circuits_of(
         neurons=20, backend="fake_fez", evolution="fast-forward", time=8, steps=2,
         mitigation="none", validation=method,
     )  # fmt: skip
-    experiment = lmg.Experiment(config)
-    (task,) = experiment.point(2, experiment.foreseen())
-    found = experiment.gate(task, 2)
+    (task,) = circuits.tasks(2, brain.planned, 2)
+    target, by = circuits.bench.target, method.replace("-", "_")
+
+    def check(isa):
+        return check_task(task, isa, target, name="point", step=2, method=by)
+
+    found = check(task.isa)
     wanted = {"auto": "statevector"}.get(method, "matrix_product_state")
     assert found["method"] == wanted
-    assert [check["status"] for check in found["checks"]] == ["passed"] * 4
+    assert [each["status"] for each in found["checks"]] == ["passed"] * 4
     # one more gate in 343 shows
-    wrong = task.prepared.isa.copy()
+    wrong = task.isa.copy()
     wrong.data.insert(200, wrong.data[200])
     with pytest.raises(DispatchRefused, match="transpiled"):
-        experiment.gate(replace(task, prepared=replace(task.prepared, isa=wrong)), 2)
+        check(wrong)
 
 
 def test_a_step_that_is_too_long_is_refused_before_the_first_circuit(tmp_path):
     with pytest.raises(DispatchRefused, match=r"lmg-replay .* check 'trotter' refused it"):
-        lmg.start(
+        begin(
             configure(gamma=0.5, g0=3.0, time=40, steps=4, trotter_steps=1, trotter_order=1),
             tmp_path / "run",
         )
@@ -385,10 +401,10 @@ def test_the_predicted_trotter_error_is_the_one_the_gate_finds(tmp_path, splitti
     # many shots, so that the run keeps to the exact trajectory that the prediction follows
     config = configure(**settings, trotter_order=1, shots=10**5, backend=backend,
                        max_trotter_error=0.2)  # fmt: skip
-    experiment = lmg.Experiment(config)
-    plan = Plan(config, experiment.model, 0, experiment.exact.phase.values, Formula(1, splitting))
+    brain = Brain(config)
+    plan = Plan(config, brain.model, 0, brain.exact.phase.values, Formula(1, splitting))
     predicted = predicted_trotter_error(plan, lambda phase: 1)
-    result = lmg.start(config, tmp_path / "run")
+    result = begin(config, tmp_path / "run")
     assert predicted > 1e-3
     assert result["trotter_error_max"] == pytest.approx(predicted, rel=0.15)
 
@@ -403,7 +419,7 @@ def test_the_predicted_trotter_error_is_the_one_the_gate_finds(tmp_path, splitti
     ],
 )
 def test_the_verdict_claims_no_more_than_the_figures(error, style, words):
-    result = {"rmse_excitation": error, "shot_error": 0.005, "backend": "aer", "shots": 100}
-    found, sentence = verdict(result)
+    result = {"rmse_excitation": error, "shot_error": 0.005, "shots": 100}
+    found, sentence = verdict("aer", result)
     assert found == style
     assert words in sentence

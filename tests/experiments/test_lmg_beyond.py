@@ -9,6 +9,7 @@ import xarray as xr
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.lmg.beyond import disturbed, isolated
 from qbrain.experiments.lmg.beyond.pictures import draw
+from qbrain.experiments.papers.pages import study_page
 
 
 def test_two_neurons_are_their_closed_form():
@@ -79,9 +80,9 @@ def test_a_study_has_data_a_page_and_a_picture(make):
     assert dict(zip(data.measure.values, data.measured.values, strict=True)) == pytest.approx(
         dict(study.measures)
     )
-    page = study.page()
+    page = study_page(study)
     assert study.question in page
-    assert f"![{study.title}]({study.name}.png)" in page
+    assert f"![{study.title}]({study.file}.png)" in page
     assert len(draw(data).axes) >= 2
 
 

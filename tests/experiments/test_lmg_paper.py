@@ -8,15 +8,14 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qbrain.experiments.lmg.paper import claims_homeostasis, measures
-from qbrain.experiments.lmg.paper.checks import loop_error, measure_checks
-from qbrain.experiments.lmg.paper.claims import CLAIMS
+from qbrain.experiments.lmg.paper import PAPER, claims_homeostasis, measures
+from qbrain.experiments.lmg.paper.checks import loop_error
 from qbrain.experiments.lmg.paper.entanglement import entropies, figure_5
 from qbrain.experiments.lmg.paper.homeostasis import figure_1, figure_3
 from qbrain.experiments.lmg.paper.model import run, slow_cycle, stack
 from qbrain.experiments.lmg.paper.pictures import draw
 from qbrain.experiments.lmg.paper.plasticity import up_down
-from qbrain.experiments.lmg.paper.produce import FIGURES
+from qbrain.experiments.papers.gallery import measure_checks
 from qbrain.experiments.report.figure import save_figure
 
 T = np.arange(0.0, 200.0, 0.05)
@@ -199,7 +198,7 @@ def test_the_same_data_make_the_same_picture(tmp_path):
 
 @pytest.mark.parametrize("figure", [4, 6, 7, 9])
 def test_the_reference_figures_of_a_figure(figure):
-    checks = list(measure_checks({figure}))
+    checks = list(measure_checks(PAPER, {figure}))
     assert checks
     for check in checks:
         assert check.figure == figure
@@ -249,4 +248,4 @@ def test_verdicts(claim, verdict):
 
 def test_every_figure_but_the_first_has_a_claim():
     # figure 1 illustrates; the text claims nothing of it that could be measured
-    assert set().union(*(about for about, _ in CLAIMS)) == set(FIGURES) - {1}
+    assert set().union(*(about for about, _ in PAPER.claims)) == set(PAPER.figures) - {1}

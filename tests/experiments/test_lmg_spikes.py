@@ -12,11 +12,12 @@ from scipy.linalg import expm
 from qbrain.circuits.dicke_encoding import decode
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.experiments.engine.folder import RunDirectory
+from qbrain.experiments.engine.run import start
 from qbrain.experiments.errors import ConfigError, RunDirectoryError
-from qbrain.experiments.lmg import protocol as lmg
 from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.spikes.data import load_spikes
 from qbrain.experiments.spikes.from_lmg import draw_words, lmg_spikes, run_spikes
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.lmg import LMG, simulate
 from qbrain.reference.spiqgan.spike_statistics import firing_rates
 
@@ -177,7 +178,8 @@ def finished(tmp_path_factory):
 
     def run(name, **more):
         if not (folder / name).exists():
-            lmg.start(LMGConfig.from_mapping({**SETTINGS, **more}), folder / name)
+            config = LMGConfig.from_mapping({**SETTINGS, **more})
+            start(SYSTEMS["lmg"], config, folder / name, draw=False)
         return folder / name
 
     return run

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from qbrain.backends.readout import has_mthree
 from qbrain.classical_feedback.estimator import EstimateError
 from qbrain.experiments.engine.chains import MTHREE, RAW, chain_of, label_of
-from qbrain.experiments.engine.mitigation import Mitigator, Reading, Role
+from qbrain.experiments.engine.mitigation import Mitigator
+from qbrain.experiments.engine.readings import Heading, Reading, Role
 
 N = 4
 SHOTS = 10**7  # so many that rounding to whole shots is below 1e-6
@@ -45,8 +46,12 @@ def misread(p, readout):
     return matrix @ p
 
 
+def taken(role, found, order, gates, exact=None):
+    return Reading(Heading(role, order, gates, 0, {"method": "none", "checks": []}, exact), found)
+
+
 def reading(p, gates=0, exact=None, **role):
-    return Reading(Role(**role), counts(p), tuple(range(N)), gates, exact)
+    return taken(Role(**role), counts(p), tuple(range(N)), gates, exact)
 
 
 def echoes(noise=mixed, placement=0, scale=1.0):
@@ -72,7 +77,7 @@ def test_no_chain_is_the_raw_estimate():
 def test_echoes_undo_a_loss_of_signal_in_energy_and_populations(chain):
     made = mitigator(*chain)
     point = reading(mixed(STATE, 25), 25)
-    made.learn([point, *echoes()])
+    made.calibrate([point, *echoes()])
     found = made.estimate([point])
     # parity bends the exponential of the signal; a parabola in its logarithm follows to 1e-4
     assert found.value == pytest.approx(ENERGY, abs=2e-4)
@@ -87,7 +92,7 @@ def test_circuits_at_phase_zero_serve_as_references_too():
         reading(mixed(basis(0), g), g, 0.0, kind="zero", number=k) for k, g in enumerate((20, 40))
     ]
     point = reading(mixed(STATE, 30), 30)
-    made.learn(references)
+    made.calibrate(references)
     assert made.estimate([point]).value == pytest.approx(ENERGY, abs=1e-5)
 
 
@@ -120,7 +125,7 @@ def calibrations(readout=READOUT, placement=0):
 def test_measured_assignment_errors_are_undone_and_kept_on_record(chain):
     made = mitigator(*chain, published=[np.full((N, 2), 0.3)])
     point = reading(misread(STATE, READOUT), 5)
-    made.learn([point, *calibrations()])
+    made.calibrate([point, *calibrations()])
     found = made.estimate([point])
     assert found.value == pytest.approx(ENERGY, abs=1e-5)
     np.testing.assert_allclose(found.populations, EXACT, atol=1e-5)
@@ -129,10 +134,10 @@ def test_measured_assignment_errors_are_undone_and_kept_on_record(chain):
 
 def test_errors_of_reading_follow_the_qubits_not_the_bits():
     made = mitigator("readout", published=[np.zeros((N, 2))])
-    made.learn(calibrations())
+    made.calibrate(calibrations())
     order = (2, 0, 3, 1)  # bit j is read from qubit order[j]
     noisy = counts(misread(STATE, READOUT[list(order)]))
-    found = made.estimate([Reading(Role(), noisy, order, 5)])
+    found = made.estimate([taken(Role(), noisy, order, 5)])
     assert found.value == pytest.approx(ENERGY, abs=1e-5)
 
 
@@ -151,7 +156,7 @@ def test_the_whole_chain_at_two_places():
     made = mitigator("parity", "readout", "echo", "placements", published=[None, None])
     points = [reading(noise(STATE, 25), 25, placement=p) for p in (0, 1)]
     references = [r for p in (0, 1) for r in echoes(noise, p) + calibrations(placement=p)]
-    made.learn(references)
+    made.calibrate(references)
     found = made.estimate(points)
     assert found.value == pytest.approx(ENERGY, abs=3e-4)
     np.testing.assert_allclose(found.populations, EXACT, atol=1e-3)
@@ -171,11 +176,11 @@ def test_a_lost_signal_is_told_and_not_divided_by():
     # thirty shots a circuit and nothing left of the answer
     noise = {3: 9, 5: 8, 15: 8}
     order = (0, 1, 2, 3)
-    gone = [Reading(Role("echo", number=k), {0: 15 - 2 * k, **noise}, order, 100 * k, 0.0)
+    gone = [taken(Role("echo", number=k), {0: 15 - 2 * k, **noise}, order, 100 * k, 0.0)
             for k in (1, 2, 3)]  # fmt: skip
-    made.learn(gone)
+    made.calibrate(gone)
     with pytest.raises(EstimateError, match=r"mitigation echo: .*signal"):
-        made.estimate([Reading(Role(), noise, order, 500)])
+        made.estimate([taken(Role(), noise, order, 500)])
 
 
 def test_the_table_has_raw_every_single_one_with_parity_and_all():
@@ -191,11 +196,11 @@ def test_the_table_has_raw_every_single_one_with_parity_and_all():
 def test_circuits_are_counted_by_what_a_chain_needs():
     made = mitigator("parity", "echo", "zne", "readout", "placements")
     readings = [
-        Reading(Role(kind, p, s, k), {0: 1}, (0, 1, 2, 3), 4)
+        taken(Role(kind, p, s, k), {0: 1}, (0, 1, 2, 3), 4)
         for kind, number in (("point", 1), ("echo", 4))
         for k, p, s in itertools.product(range(number), (0, 1), (1.0, 1.5, 2.0))
     ]
-    readings += [Reading(Role("readout", p, 1.0, k), {0: 1}, (0, 1, 2, 3), 0)
+    readings += [taken(Role("readout", p, 1.0, k), {0: 1}, (0, 1, 2, 3), 0)
                  for k, p in itertools.product((0, 1), (0, 1))]  # fmt: skip
     needed = {
         "none": 1, "parity": 1, "readout": 3, "echo": 5, "zne": 3, "echo+zne": 15,
@@ -208,7 +213,7 @@ def test_circuits_are_counted_by_what_a_chain_needs():
 
 @given(
     st.builds(
-        Reading,
+        taken,
         st.builds(
             Role,
             st.sampled_from(["point", "echo", "zero", "readout"]),
@@ -216,7 +221,7 @@ def test_circuits_are_counted_by_what_a_chain_needs():
             st.floats(1, 9),
             st.integers(0, 9),
         ),
-        st.dictionaries(st.integers(0, 2**100), st.integers(0, 10**9)),
+        st.dictionaries(st.integers(0, 2**100), st.integers(1, 10**9), min_size=1),
         st.lists(st.integers(0, 200)).map(tuple),
         st.integers(0, 10**5),
         st.none() | st.floats(0, 1),

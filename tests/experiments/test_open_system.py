@@ -53,6 +53,12 @@ def test_one_json_object_with_the_agreed_fields(finished):
     assert set(wanted.split()) <= set(result)
     assert (result["system"], result["backend"]) == ("open-system", "aer")
     assert result["circuits"] == result["validated"] == 7
+    # the words of every system, and the names of version 0.1
+    fit = result["fit"]
+    assert (fit["rmse"], fit["max_error"]) == (result["rmse_sz"], result["max_error_sz"])
+    assert (fit["rmse_raw"], fit["coverage"]) == (result["rmse_sz_raw"], result["within_bars"])
+    assert result["printed_error"] == result["published_formula_error"]
+    assert result["feedback"] == result["controller"] == "none"
     names = {"run.toml", "steps.jsonl", "result.nc", "result.json", "circuits.qpy", "figure.png",
              "report.html"}  # fmt: skip
     assert names <= {p.name for p in path.iterdir()}
@@ -115,11 +121,25 @@ def test_collisions_converge_as_their_order_says():
     assert abs(errors["fixed", 8]) > 10 * abs(errors["alternating", 8])
 
 
+def test_the_old_name_of_the_controller_is_taken_with_a_warning(tmp_path):
+    with pytest.warns(FutureWarning, match="feedback is now controller"):
+        assert model(feedback="homeostasis").config.controller == "homeostasis"
+    settings = ["--time", "1", "--steps", "2", "--shots", "100", "--seed", "1"]
+    done = qbrain("run", "open-system", *settings, "--feedback", "homeostasis", "--out", "run",
+                  "--json", cwd=tmp_path)  # fmt: skip
+    assert json.loads(done.stdout)["controller"] == "homeostasis"
+    assert "qbrain: feedback is now controller\n" in done.stderr
+    both = ["--feedback", "none", "--controller", "homeostasis"]
+    done = qbrain("run", "open-system", *both, "--out", "other", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "feedback: wanted its new name controller alone, got both" in done.stderr
+
+
 def test_homeostasis_holds_the_spins_that_would_go_down(tmp_path):
     settings = ["--time", "8", "--steps", "24", "--shots", "8000", "--seed", "2"]
     _, free = run(tmp_path / "free", *settings, "--pulses", "0:inf:0.3")
     held, data = run(
-        tmp_path / "held", *settings, "--feedback", "homeostasis", "--target", "-0.2", "--gain",
+        tmp_path / "held", *settings, "--controller", "homeostasis", "--target", "-0.2", "--gain",
         "0.5",
     )  # fmt: skip
     assert held["validated"] == held["circuits"] == 25
@@ -133,7 +153,7 @@ def test_homeostasis_holds_the_spins_that_would_go_down(tmp_path):
 
 
 def test_the_exact_loop_is_the_master_equation_under_its_own_stimulation():
-    m = model(feedback="homeostasis", target=-0.2, time=6, steps=12)
+    m = model(controller="homeostasis", target=-0.2, time=6, steps=12)
     etas = m.controls[-1].etas
     assert etas.shape == (12,)
     again = simulate_open_system(
@@ -163,7 +183,7 @@ def test_readout_correction_under_device_noise(tmp_path):
     corrected, data = run(tmp_path / "readout", *settings, "--mitigation", "readout")
     assert corrected["circuits"] == corrected["validated"] == 5 + 2
     assert corrected["rmse_sz"] != corrected["rmse_sz_raw"]
-    # before any collision only errors of reading are there
+    # before any collision only readout errors are there
     assert abs(float(data.m_z[0]) - 1) < 0.5 * abs(float(data.raw_m_z[0]) - 1)
     rows = json.loads(qbrain("compare", "raw", "readout", "--json", cwd=tmp_path).stdout)["runs"]
     assert [row["mitigation"] for row in rows] == ["none", "readout"]
@@ -172,7 +192,7 @@ def test_readout_correction_under_device_noise(tmp_path):
 
 @pytest.mark.parametrize(
     "form",
-    [pytest.param([], marks=pytest.mark.slow), ["--feedback", "homeostasis"]],
+    [pytest.param([], marks=pytest.mark.slow), ["--controller", "homeostasis"]],
     ids=["open", "homeostasis"],
 )
 def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
@@ -191,7 +211,13 @@ def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
     assert resumed == whole
 
 
-def test_the_gate_refuses_other_angles(tmp_path, monkeypatch):
+@pytest.fixture
+def own_ledger(tmp_path, monkeypatch):
+    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+
+
+def test_the_check_refuses_other_angles(start_ibm, own_ledger, tmp_path, monkeypatch):
+    server = start_ibm()
     built = open_system_circuits.collision_circuit
 
     def wrong(neurons, emission, **form):
@@ -201,12 +227,14 @@ def test_the_gate_refuses_other_angles(tmp_path, monkeypatch):
     done = qbrain("run", "open-system", *SMALL, "--out", "run", cwd=tmp_path, check=False)
     assert done.returncode == 3
     assert "check 'logical'" in done.stderr
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.fixture
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    # up to the stimulus no collision changes anything; nothing is measured after it
+    assert (tmp_path / "run/steps.jsonl").read_bytes().count(b"\n") == 2
+    assert not (tmp_path / "run/result.json").exists()
+    # a device gets all times as one job, or none of them
+    device = ["--backend", "ibm_fez", "--out", "device"]
+    done = qbrain("run", "open-system", *SMALL, *device, cwd=tmp_path, check=False)
+    assert done.returncode == 3
+    assert server.submissions() == 0
 
 
 def test_one_job_without_feedback_and_one_a_step_with_it(start_ibm, own_ledger, tmp_path):
@@ -218,7 +246,7 @@ def test_one_job_without_feedback_and_one_a_step_with_it(start_ibm, own_ledger, 
     assert result["circuits"] == result["validated"] == 3 + 2
     assert data.sizes["time"] == 3
     assert "measured on ibm_fez" in (tmp_path / "open/report.html").read_text()
-    closed, _ = run(tmp_path / "closed", *settings, "--feedback", "homeostasis")
+    closed, _ = run(tmp_path / "closed", *settings, "--controller", "homeostasis")
     assert server.submissions() == 1 + 3
     assert closed["circuits"] == 3
     assert {job.state for job in Ledger().jobs()} == {"done"}
@@ -242,8 +270,11 @@ def test_one_job_without_feedback_and_one_a_step_with_it(start_ibm, own_ledger, 
         (["--tilt", "1"], "tilt: would be ignored"),
         (["--start", "tilted", "--tilt", "4"], "tilt: wanted a number less than or equal to"),
         (["--target", "0.1"], "target: would be ignored"),
-        (["--feedback", "homeostasis", "--pulses", "0:1:0.1"], "pulses: would be ignored"),
-        (["--feedback", "homeostasis", "--substeps", "2"], "substeps: wanted 1 under homeostasis"),
+        (["--controller", "homeostasis", "--pulses", "0:1:0.1"], "pulses: would be ignored"),
+        (
+            ["--controller", "homeostasis", "--substeps", "2"],
+            "substeps: wanted 1 under homeostasis",
+        ),
         (["--extrapolation", "richardson"], "extrapolation: richardson halves the collisions"),
         (["--mitigation", "readout"], "mitigation: backend aer has no noise"),
         (["--backend", "exact", "--order", "fixed"], "order: would be ignored"),

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.open_system.paper import beyond, claims, flows, loops, model, pulses
-from qbrain.experiments.open_system.paper.checks import measure_checks
+from qbrain.experiments.open_system.paper import PAPER, beyond, claims, flows, loops, model, pulses
 from qbrain.experiments.open_system.paper.pictures import draw
+from qbrain.experiments.papers.gallery import measure_checks
 from qbrain.experiments.report.figure import save_figure
 from qbrain.reference.open_system import choi_minimum, simulate_open_system
 from qbrain.reference.open_system.bath_stimuli import Pulse
@@ -192,10 +192,10 @@ def test_many_shots_are_exact_readings_and_few_are_not():
 
 
 def test_reference_figures_agree():
-    found = list(measure_checks())
+    found = list(measure_checks(PAPER))
     assert len(found) == 2 + 3 + 5 + 6 + 2
     assert [c.quantity for c in found if not c.agrees] == []
-    assert [c.figure for c in measure_checks({3})] == [3, 3]
+    assert [c.figure for c in measure_checks(PAPER, {3})] == [3, 3]
 
 
 def test_no_cutoff_gives_all_that_the_paper_says():

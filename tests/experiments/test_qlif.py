@@ -1,4 +1,4 @@
-"""Neurons that share entangled pairs, from the command line: runs, errors, kill and resume."""
+"""Neurons that share entangled pairs, end to end: runs, errors, kill and resume."""
 
 import contextlib
 import io
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
@@ -19,17 +20,21 @@ import xarray as xr
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
+from qbrain.experiments.engine.run import estimate, start
+from qbrain.experiments.errors import RunDirectoryError
 from qbrain.experiments.qlif import circuits as qlif_circuits
-from qbrain.experiments.qlif import protocol as qlif
 from qbrain.experiments.qlif.config import QlifConfig
 from qbrain.experiments.qlif.measures import bell_counts, chsh_of
 from qbrain.experiments.qlif.model import QlifModel
+from qbrain.experiments.resuming import resume
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.qlif.bell_counts import estimate_chsh, setting_counts
 from qbrain.reference.qlif.spike_synchrony import synchrony
 
 CONTROLS = ("private_bit", "shared_bit", "coupled", "plain")
-FORTY = ["--pairs", "40", "--ticks", "500"]
-SMALL = ["--pairs", "6", "--ticks", "60", "--current", "1.6", "--seed", "4"]
+SYSTEM = SYSTEMS["qlif"]
+FORTY = {"pairs": 40, "ticks": 500}
+SMALL = {"pairs": 6, "ticks": 60, "current": 1.6, "seed": 4}
 
 
 def qbrain(*arguments, cwd, check=True):
@@ -41,9 +46,13 @@ def qbrain(*arguments, cwd, check=True):
     return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
 
 
-def run(path, *arguments):
-    done = qbrain("run", "qlif", *arguments, "--out", path, "--json", cwd=path.parent)
-    return json.loads(done.stdout), xr.load_dataset(path / "result.nc", engine="h5netcdf")
+def options(settings):
+    return [x for name, value in settings.items() for x in (f"--{name}", str(value))]
+
+
+def run(path, **settings):
+    done = start(SYSTEM, QlifConfig.from_mapping(settings), path)
+    return done.result, xr.load_dataset(path / "result.nc", engine="h5netcdf")
 
 
 def configure(**values):
@@ -59,7 +68,7 @@ def not_apart(result, errors=3.5):
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     path = tmp_path_factory.mktemp("finished") / "run"
-    return path, *run(path, *FORTY, "--seed", "1", "--drive-step", "0.5")
+    return path, *run(path, **FORTY, seed=1, drive_step=0.5)
 
 
 # ---------------------------------------------------------------------------------- what it shows
@@ -72,7 +81,7 @@ def test_one_json_object_with_the_agreed_fields(finished):
         "chsh_stderr chsh_exact synchrony synchrony_stderr coincidence_factor rate_hz "
         "count_correlation spike_distance spike_synchronisation first_spike_latency_ms "
         "no_signalling_p no_signalling_first_p no_signalling_second_p drive_first_p drive_second_p "
-        "circuit_executions_per_tick operations_per_tick controls wall_seconds run_dir"
+        "circuit_executions_per_tick operations_per_tick controls fit verdict wall_seconds run_dir"
     )
     each = [f"{kind}_{name}{part}" for kind in CONTROLS for name in ("synchrony", "chsh")
             for part in ("", "_stderr")]  # fmt: skip
@@ -96,7 +105,7 @@ def test_chsh_on_aer_is_beyond_shared_randomness_and_nothing_is_signalled(finish
     assert abs(result["private_bit_chsh"]) < 5 * result["private_bit_chsh_stderr"]
     assert result["plain_chsh"] is None
     assert not_apart(result)
-    # seven figures of a fixed seed; a hundredth of a percent each by chance
+    # five p-values of a fixed seed; a hundredth of a percent each by chance
     names = ("no_signalling_p", "no_signalling_first_p", "no_signalling_second_p",
              "drive_first_p", "drive_second_p")  # fmt: skip
     assert min(result[name] for name in names) > 1e-4
@@ -106,7 +115,7 @@ def test_chsh_on_aer_is_beyond_shared_randomness_and_nothing_is_signalled(finish
     assert result["coupled_synchrony"] > 4 * result["synchrony"]
 
 
-def test_the_dataset_holds_what_the_figures_are_made_of(finished):
+def test_the_dataset_holds_what_the_numbers_are_made_of(finished):
     _, result, data = finished
     own = data.spikes.sel(kind="entangled").values
     assert own.shape == (500, 40, 2)
@@ -136,15 +145,17 @@ def test_the_report_stands_alone_and_says_what_it_is_not(finished):
     assert 'href="http' not in page
 
 
-def test_under_device_noise_with_errors_of_reading_inverted(finished, tmp_path):
-    form = ["--backend", "fake_fez", "--mitigation", "readout"]
-    result, data = run(tmp_path / "run", *FORTY, "--seed", "2", *form)
+def test_under_device_noise_with_readout_errors_inverted(finished, tmp_path):
+    form = {"backend": "fake_fez", "mitigation": "readout"}
+    result, data = run(tmp_path / "run", **FORTY, seed=2, **form)
     assert result["chsh"] - 2 > 20 * result["chsh_stderr"]
     assert result["chsh"] < result["chsh_exact"]
-    # what reading costs is most of what is missing
+    # what readout costs is most of what is missing
     away = result["chsh_exact"] - result["chsh_readout"]
     assert abs(away) < 4 * result["chsh_readout_stderr"] + 0.03
     assert result["chsh_readout_stderr"] > result["chsh_stderr"]
+    assert result["fit"]["rmse"] < result["fit"]["rmse_raw"]
+    assert result["fit"]["rmse"] < 0.01 + 2 * result["fit"]["shot_error"]
     assert result["shared_bit_from"] == "counts"
     assert not_apart(result)
     assert data.attrs["backend"] == "fake_fez"
@@ -157,8 +168,7 @@ def test_under_device_noise_with_errors_of_reading_inverted(finished, tmp_path):
 
 
 def test_fixed_settings_are_a_shared_bit(tmp_path):
-    form = ["--settings", "fixed", "--pairs", "40", "--ticks", "400", "--seed", "3"]
-    measured, _ = run(tmp_path / "aer", *form)
+    measured, _ = run(tmp_path / "aer", settings="fixed", pairs=40, ticks=400, seed=3)
     assert not_apart(measured)
     assert measured["chsh"] is None
     assert measured["distinct_circuits"] == 1
@@ -173,9 +183,7 @@ def test_fixed_settings_are_a_shared_bit(tmp_path):
 
 
 def test_a_group_of_three(tmp_path):
-    result, data = run(
-        tmp_path / "run", "--group", "3", "--pairs", "30", "--ticks", "300", "--seed", "5"
-    )
+    result, data = run(tmp_path / "run", group=3, pairs=30, ticks=300, seed=5)
     assert result["qubits"] == data.sizes["neuron"] == 3
     assert result["two_qubit_gates"] == 2
     assert abs(result["chsh"] - 2 * math.sqrt(2)) < 5 * result["chsh_stderr"]
@@ -201,12 +209,15 @@ def test_visibility_and_phi_by_the_exact_table(v, phi):
 @pytest.fixture(scope="module")
 def live(tmp_path_factory):
     path = tmp_path_factory.mktemp("live") / "run"
-    form = ("--circuits", "live", "--settings", "linear", "--pairs", "5", "--ticks", "25")
-    return path, *run(path, *form, "--current", "1.8", "--seed", "7")
+    form = {"circuits": "live", "settings": "linear", "pairs": 5, "ticks": 25}
+    return path, *run(path, **form, current=1.8, seed=7)
 
 
 def test_live_circuits_follow_the_voltages(live):
-    _, result, data = live
+    path, result, data = live
+    assert (result["shots"], data.attrs["shots"]) == (1, 1)
+    # nobody has given a number of shots
+    assert "shots" not in tomllib.loads((path / "run.toml").read_text())["given"]["fields"]
     assert result["circuits"] == result["validated"] == result["shots_used"] == 5 * 25
     assert result["circuit_executions_per_tick"] == 5
     # settings that are never the same again
@@ -223,7 +234,7 @@ def test_live_circuits_follow_the_voltages(live):
 
 
 def cut_and_resumed(whole, cut, kept):
-    """A copy of a run as a kill leaves it, with ``kept`` steps, gone on with."""
+    """A copy of a run as a kill leaves it, with ``kept`` steps, resumed."""
     shutil.copytree(whole, cut)
     lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
     # the next step half written, nothing after
@@ -231,10 +242,10 @@ def cut_and_resumed(whole, cut, kept):
     (cut / "steps.jsonl").write_bytes(b"".join(lines[:kept]) + half)
     for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
         (cut / name).unlink()
-    done = qbrain("resume", "cut", "--json", cwd=cut.parent)
-    for name in ("steps.jsonl", "circuits.qpy"):
+    done = resume(cut)
+    for name in ("steps.jsonl", "circuits.qpy", "result.nc"):
         assert (cut / name).read_bytes() == (whole / name).read_bytes()
-    return without_place(json.loads(done.stdout))
+    return without_place(done.result)
 
 
 def without_place(result):
@@ -253,15 +264,16 @@ def test_a_live_run_killed_in_the_middle_goes_on(live, tmp_path):
 
 @pytest.mark.slow
 def test_a_run_killed_before_its_job_is_a_new_one(tmp_path):
-    whole, _ = run(tmp_path / "whole", *SMALL, "--backend", "fake_fez")
+    whole, _ = run(tmp_path / "whole", **SMALL, backend="fake_fez")
     assert cut_and_resumed(tmp_path / "whole", tmp_path / "cut", 0) == without_place(whole)
 
 
 @pytest.mark.slow
 def test_kill_9_in_the_middle_and_resume(tmp_path):
-    settings = ["--circuits", "live", "--pairs", "4", "--ticks", "150", "--seed", "6"]
+    settings = {"circuits": "live", "pairs": 4, "ticks": 150, "seed": 6}
+    command = ["run", "qlif", *options(settings), "--out", "cut"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "qbrain.experiments.cli", "run", "qlif", *settings, "--out", "cut"],
+        [sys.executable, "-m", "qbrain.experiments.cli", *command],
         cwd=tmp_path, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )  # fmt: skip
@@ -274,17 +286,16 @@ def test_kill_9_in_the_middle_and_resume(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "cut/result.json").exists()
-    qbrain("resume", "cut", cwd=tmp_path)
-    run(tmp_path / "whole", *settings)
-    assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
+    resume(tmp_path / "cut")
+    run(tmp_path / "whole", **settings)
+    for name in ("steps.jsonl", "result.nc"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_many_neurons_for_a_long_time(tmp_path):
     began = time.monotonic()
-    result, data = run(
-        tmp_path / "run", "--backend", "exact", "--pairs", "100", "--ticks", "20000", "--seed", "1"
-    )
+    result, data = run(tmp_path / "run", backend="exact", pairs=100, ticks=20000, seed=1)
     assert time.monotonic() - began < 120
     assert result["chsh"] - 2 > 200 * result["chsh_stderr"]
     assert abs(result["chsh"] - result["chsh_exact"]) < 5 * result["chsh_stderr"]
@@ -300,8 +311,8 @@ def test_many_neurons_for_a_long_time(tmp_path):
     [
         b"{\n",
         b'{"step": 0}\n',
-        b'{"step": 0, "shots": 4000, "outcomes": [], "validation": []}\n',
-        b'{"step": 0, "shots": 4000, "outcomes": ["AA==", "*"], "validation": []}\n',
+        b'{"step": 0, "readings": []}\n',
+        b'{"step": 0, "readings": [{"role": ["point", 0, 1.0, 0]}]}\n',
     ],
 )
 def test_damaged_journals_are_refused(damage, finished, tmp_path):
@@ -315,14 +326,35 @@ def test_damaged_journals_are_refused(damage, finished, tmp_path):
     assert done.stderr.count("\n") == 1
 
 
-def test_the_gate_refuses_other_angles(tmp_path, monkeypatch):
+@pytest.mark.parametrize("damage", ["less", "short", "counts", "*"])
+def test_journals_of_other_shots_are_refused(damage, finished, tmp_path):
+    path = tmp_path / "run"
+    path.mkdir()
+    (path / "run.toml").write_bytes((finished[0] / "run.toml").read_bytes())
+    line = json.loads((finished[0] / "steps.jsonl").read_bytes())
+    first = line["readings"][0]
+    if damage == "less":
+        del line["readings"][-1]
+    elif damage == "short":
+        line["readings"][0] = {**first, "shots": first["shots"][:400], "shape": [1200, 2]}
+    elif damage == "counts":
+        del first["shots"]
+        first["counts"] = {"0": 4000}
+    else:
+        first["shots"] = "*"
+    (path / "steps.jsonl").write_text(json.dumps(line) + "\n")
+    with pytest.raises(RunDirectoryError, match=r"^steps\.jsonl: step 0 is not a record of this"):
+        resume(path)
+
+
+def test_the_check_refuses_other_angles(tmp_path, monkeypatch):
     built = qlif_circuits.pair_circuit
     monkeypatch.setattr(
         qlif_circuits, "pair_circuit", lambda phi, angles: built(phi * 1.01, angles)
     )
     with pytest.raises(DispatchRefused, match="logical"):
-        qlif.start(QlifConfig.from_mapping({"seed": 1, "ticks": 20}), tmp_path / "run")
-    done = qbrain("run", "qlif", *SMALL, "--out", "other", cwd=tmp_path, check=False)
+        start(SYSTEM, QlifConfig.from_mapping({"seed": 1, "ticks": 20}), tmp_path / "run")
+    done = qbrain("run", "qlif", *options(SMALL), "--out", "other", cwd=tmp_path, check=False)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "other/steps.jsonl").exists()
@@ -384,9 +416,7 @@ def test_bad_input_is_one_line(arguments, message, tmp_path):
 
 
 def test_nothing_to_be_seen_is_null(tmp_path):
-    result, _ = run(
-        tmp_path / "run", "--backend", "exact", "--pairs", "1", "--ticks", "3", "--seed", "1"
-    )
+    result, _ = run(tmp_path / "run", backend="exact", pairs=1, ticks=3, seed=1)
     assert result["rate_hz"] == 0
     for name in ("synchrony", "chsh", "no_signalling_p", "drive_first_p", "first_spike_latency_ms"):
         assert result[name] is None
@@ -395,12 +425,12 @@ def test_nothing_to_be_seen_is_null(tmp_path):
 
 def test_the_estimate_is_what_a_run_has(finished, tmp_path):
     _, result, _ = finished
-    form = (*FORTY, "--seed", "1", "--drive-step", "0.5", "--json")
-    found = json.loads(qbrain("estimate", "qlif", *form, cwd=tmp_path).stdout)
+    form = {**FORTY, "seed": 1, "drive_step": 0.5}
+    found = estimate(SYSTEM, QlifConfig.from_mapping(form))
     assert (found["circuits"], found["jobs"]) == (result["circuits"], 1)
     assert found["two_qubit_gates"] == 1
-    live = (*SMALL, "--ticks", "8", "--circuits", "live", "--json")
-    found = json.loads(qbrain("estimate", "qlif", *live, cwd=tmp_path).stdout)
+    live = {**SMALL, "ticks": 8, "circuits": "live"}
+    found = estimate(SYSTEM, QlifConfig.from_mapping(live))
     assert (found["circuits"], found["jobs"], found["shots"]) == (48, 8, 1)
     done = qbrain("estimate", "qlif", "--backend", "exact", cwd=tmp_path, check=False)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

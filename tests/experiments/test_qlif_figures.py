@@ -13,9 +13,9 @@ import xarray as xr
 
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.papers.claims import HOLDS, IN_PART, NOT
+from qbrain.experiments.qlif.paper import PAPER
 from qbrain.experiments.qlif.paper.coherence import pulses
 from qbrain.experiments.qlif.paper.model import above, jackknife, judge
-from qbrain.experiments.qlif.paper.produce import FIGURES
 from qbrain.reference.qlif.spike_synchrony import Measure
 
 KINDS = ("md", "nc", "png", "svg")
@@ -155,7 +155,7 @@ def test_all_studies(tmp_path):
     result = json.loads(done.stdout)
     names = {p.name for p in (tmp_path / "all").iterdir()}
     tables = {"claims.md", "claims.json", "checks.md", "checks.json", "index.md"}
-    assert names == {f"{n}.{k}" for n in FIGURES for k in KINDS} | tables
+    assert names == {f"{n}.{k}" for n in PAPER.figures for k in KINDS} | tables
     assert all(check["agrees"] for check in result["checks"])
     assert {c["name"]: c["verdict"] for c in result["claims"]} == {
         "cross-layer communication": "does not hold",

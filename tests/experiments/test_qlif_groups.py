@@ -11,14 +11,23 @@ from hypothesis import strategies as st
 
 from qbrain.experiments.errors import ConfigError
 from qbrain.experiments.qlif.config import QlifConfig
-from qbrain.experiments.qlif.groups import Rasters, group_amplitudes, group_correlator, group_source
+from qbrain.experiments.qlif.groups import (
+    Rasters,
+    distinct_settings,
+    group_amplitudes,
+    group_correlator,
+    group_source,
+    setting_words,
+)
 from qbrain.experiments.qlif.measures import (
     bell_counts,
     chsh_of,
     classical_operations,
     corrected_chsh,
+    corrected_points,
     matched_table,
     measure_spikes,
+    parity_points,
 )
 from qbrain.experiments.qlif.model import QlifModel
 from qbrain.experiments.qlif.shots import RecordedShots, ShotPlan
@@ -171,6 +180,12 @@ def test_settings_that_are_alike_share_a_circuit():
     assert plan.place.shape == (16,)
     fixed = QlifConfig.from_mapping({"seed": 1, "settings": "fixed", "ticks": 20})
     assert len(ShotPlan(QlifModel(fixed)).angles) == 1
+    rows = ((0.1, 0.2), (0.3, 0.4), (0.5, 0.5))
+    angles, place = distinct_settings(rows)
+    assert angles == [(0.1, 0.3, 0.5), (0.2, 0.3, 0.5), (0.1, 0.4, 0.5), (0.2, 0.4, 0.5)]
+    settings = bits_of(np.arange(8), 3)
+    np.testing.assert_array_equal(setting_words(settings), np.arange(8))
+    np.testing.assert_array_equal(place, settings[:, 0] + 2 * settings[:, 1])
 
 
 # ---------------------------------------------------------------------------------- what is counted
@@ -188,7 +203,7 @@ def exact_rasters(table, each=4000):
 
 @given(st.floats(0.1, 1.4), st.floats(0, 0.2), st.floats(0, 0.2), st.floats(0, 0.2))
 @settings(max_examples=30)
-def test_errors_of_reading_are_inverted_exactly(phi, p, q, r):
+def test_readout_errors_are_inverted_exactly(phi, p, q, r):
     config = configure(phi=phi)
     rows = config.angle_rows
     table = pair_table(phi, *rows)
@@ -202,8 +217,38 @@ def test_errors_of_reading_are_inverted_exactly(phi, p, q, r):
     assert value == pytest.approx(chsh_value(table), abs=1e-7)
     # the correction divides by 1 − p − q: it cannot make errors smaller
     assert stderr >= 0.99 * chsh_of(counts).stderr
+    found, exact, spread = corrected_points(counts, every, config)
+    np.testing.assert_allclose(found, exact, atol=1e-7)
+    assert found @ [1, 1, 1, -1] == pytest.approx(value)
+    assert math.sqrt(np.sum(spread**2)) == pytest.approx(stderr)
     unsure = {key: (wrong, np.full((2, 2), 0.01)) for key in every}
     assert corrected_chsh(counts, unsure)[1] > stderr
+
+
+@pytest.mark.parametrize(
+    ("form", "points"),
+    [
+        ({}, 4),
+        ({"visibility": 0.7, "phi": 0.5}, 4),
+        ({"settings": "fixed", "angles": "0.4,0.1"}, 1),
+        ({"settings": "linear", "slope": 0.2, "angles": "0.4,0.1"}, 1),
+        ({"group": 3, "phi": 0.6}, 4),
+        ({"group": 4, "settings": "fixed", "angles": "0,0,0,0"}, 1),
+    ],
+)
+def test_parities_of_exact_bits_are_the_states(form, points):
+    config = configure(ticks=400, pairs=20, current=1.4, **form)
+    model = QlifModel(config)
+    rasters = model.simulate("entangled", model.sessions[0])
+    found, exact, spread = parity_points(rasters, config)
+    assert len(found) == len(exact) == len(spread) == points
+    assert np.all(np.abs(found - exact) <= 4.5 * spread + 1e-9)
+    if not form:
+        np.testing.assert_allclose(np.abs(exact), math.sqrt(0.5))
+        assert found @ [1, 1, 1, -1] == pytest.approx(chsh_of(bell_counts(rasters, config)).value)
+    plain = model.simulate("plain", model.sessions[0])
+    with pytest.raises(ValueError, match="wanted those of neurons with bits"):
+        parity_points(plain, config)
 
 
 @given(PHI, st.floats(0.3, 1))
@@ -243,7 +288,7 @@ def test_a_groups_others_tell_which_state_the_first_two_are_left_in():
     assert bell_counts(rasters, other) is None
 
 
-def test_figures_of_a_group_are_means_over_its_pairs():
+def test_metrics_of_a_group_are_means_over_its_pairs():
     config = configure(group=3, ticks=200, pairs=10, current=1.6)
     model = QlifModel(config)
     spikes = model.simulate("coupled", model.sessions[0]).spikes

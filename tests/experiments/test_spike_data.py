@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.io import savemat
 from scipy.sparse import csc_matrix
 
+from qbrain.experiments import spike_data
 from qbrain.experiments.errors import ConfigError
+from qbrain.experiments.spikes import data as spikes
 from qbrain.experiments.spikes.data import (
     SpikeData,
     choose_cells,
@@ -324,3 +326,9 @@ def test_what_cannot_be_split_is_named(raster, options, words):
 def test_no_population_of_impossible_numbers(options, words):
     with pytest.raises(ConfigError, match=words):
         synthetic_spikes(**options)
+
+
+def test_the_module_of_version_0_1_has_the_same_names():
+    assert sorted(spike_data.__all__) == sorted(spikes.__all__)
+    for name in spikes.__all__:
+        assert getattr(spike_data, name) is getattr(spikes, name)

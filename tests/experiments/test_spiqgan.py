@@ -17,6 +17,7 @@ from qbrain.experiments.cli import run_command
 from qbrain.experiments.errors import ConfigError
 from qbrain.experiments.spikes.data import synthetic_spikes
 from qbrain.experiments.spikes.fitting import QuantumSpikeGenerator
+from qbrain.experiments.spiqgan.config import SpiQGANConfig
 
 QBRAIN = [sys.executable, "-m", "qbrain.experiments.cli"]
 TINY = [
@@ -38,7 +39,7 @@ def qbrain(capsys, *arguments):
 def finished(tmp_path_factory):
     """One small training, shared by tests that only read it."""
     out = tmp_path_factory.mktemp("spiqgan") / "run"
-    assert run_command(["run", "spiqgan", *TINY, "--steps", "300", "--out", str(out)]) == 0
+    assert run_command(["run", "spiqgan", *TINY, "--training-steps", "300", "--out", str(out)]) == 0
     return out, json.loads((out / "result.json").read_text())
 
 
@@ -59,7 +60,7 @@ def test_the_result_has_the_agreed_fields(finished):
 @pytest.mark.slow
 def test_every_control_is_trained_and_measured_alike(tmp_path):
     out = tmp_path / "run"
-    options = [*TINY, "--steps", "300", "--controls", "all", "--out", str(out)]
+    options = [*TINY, "--training-steps", "300", "--controls", "all", "--out", str(out)]
     assert run_command(["run", "spiqgan", *options]) == 0
     result = json.loads((out / "result.json").read_text())
     names = {row["name"]: row for row in result["sources"]}
@@ -135,7 +136,7 @@ def test_a_finished_run_is_only_shown_again(finished, capsys):
 @pytest.mark.slow
 def test_kill_9_while_training_and_resume(tmp_path):
     """Killed after a checkpoint, taken up again: the numbers of a training left alone."""
-    options = [*TINY, "--steps", "1500", "--controls", "none"]
+    options = [*TINY, "--training-steps", "1500", "--controls", "none"]
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert run_command(["run", "spiqgan", *options, "--out", str(whole)]) == 0
     process = subprocess.Popen(
@@ -243,6 +244,20 @@ def test_bad_settings_are_refused_in_one_line(tmp_path, capsys):
         assert said in err
         assert err.count("\n") == 1
         assert not out.exists()
+
+
+def test_names_of_the_version_before_are_taken_with_a_warning():
+    with pytest.warns(FutureWarning) as warned:
+        old = SpiQGANConfig(readout="words", held_back=0.1, held_out=0.3, steps=7)
+    assert [str(each.message) for each in warned] == [
+        "readout is now emission", "held_back is now validation_fraction",
+        "held_out is now test_fraction", "steps is now training_steps",
+    ]  # fmt: skip
+    new = SpiQGANConfig(
+        emission="words", validation_fraction=0.1, test_fraction=0.3, training_steps=7
+    )
+    assert old == new
+    assert new.plan(1).steps == 7
 
 
 def test_damaged_or_foreign_weights_are_refused(finished, tmp_path, capsys):

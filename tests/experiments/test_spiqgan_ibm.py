@@ -6,23 +6,26 @@ from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from qbrain.backends.check.pure import DispatchRefused
-from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ledger import Ledger
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
-from qbrain.experiments.errors import RunDirectoryError
+from qbrain.experiments.engine.run import estimate, start
+from qbrain.experiments.errors import DeviceError, RunDirectoryError
+from qbrain.experiments.resuming import resume
 from qbrain.experiments.spikes.fitting import save_weights
 from qbrain.experiments.spiqgan import circuits as spiqgan_circuits
 from qbrain.experiments.spiqgan.config import SpiQGANConfig
-from qbrain.experiments.spiqgan.device import DeviceRun
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.spiqgan.generator import initial_weights
 
+SPIQGAN = SYSTEMS["spiqgan"]
 FORMS = {
     "sigmoid": {},
-    "words": {"weights_per": "shared", "readout": "words", "twirling": "readout"},
-    "recurrent words": {"weights_per": "recurrent", "readout": "words"},
+    "words": {"weights_per": "shared", "emission": "words", "twirling": "readout"},
+    "recurrent words": {"weights_per": "recurrent", "emission": "words"},
 }
 
 
@@ -31,14 +34,16 @@ def own_ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
 
 
-def configure(**settings):
-    return SpiQGANConfig.from_mapping(
-        {
-            **{"backend": "ibm_fez", "seed": 3, "neurons": 2, "bins": 2, "layers": 1},
-            **{"noise_points": 3, "shots": 1000, "samples": 200},
-            **settings,
-        }
-    )
+def configure(folder, **settings):
+    """Of a run whose weights are in a file in ``folder``."""
+    given = {
+        **{"backend": "ibm_fez", "seed": 3, "neurons": 2, "bins": 2, "layers": 1},
+        **{"noise_points": 3, "shots": 1000, "samples": 200, "controls": "none"},
+        **settings,
+    }
+    config = SpiQGANConfig.from_mapping(given)
+    save_weights(folder / "weights.npz", config.generator, weights_of(config))
+    return SpiQGANConfig.from_mapping({**given, "weights": str(folder / "weights.npz")})
 
 
 def weights_of(config):
@@ -49,61 +54,46 @@ def weights_of(config):
     return found
 
 
-def new_run(path, device, config):
-    record = {"config": config.model_dump(exclude_none=True), "device": device.device}
-    return RunDirectory.create(path, "spiqgan", record)
+def restart(folder, *lost):
+    """As a new process would go on, from what is on disk; ``lost`` is not."""
+    for name in ("result.json", *lost):
+        (folder / name).unlink(missing_ok=True)
+    return resume(folder, draw=False).result
 
 
-def go_on(run):
-    """As a new process would, from what is on disk."""
-    record = run.record()
-    config = SpiQGANConfig.from_record(record["config"])
-    device = DeviceRun(config, record["device"])
-    try:
-        return device.measure(weights_of(config), run)
-    finally:
-        device.close()
+def plain(result):
+    return {k: v for k, v in result.items() if k != "wall_seconds"}
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_all_circuits_come_back_from_one_job(start_ibm, tmp_path, form):
     server = start_ibm()
-    config = configure(**FORMS[form])
-    device = DeviceRun(config)
-    run = new_run(tmp_path / "run", device, config)
-    result = device.measure(weights_of(config), run)
-    device.close()
+    out = tmp_path / "run"
+    result = start(SPIQGAN, configure(tmp_path, **FORMS[form]), out, draw=False).result
     assert server.submissions() == 1
     (job,) = Ledger().jobs()
-    assert (job.state, job.backend, job.run) == ("done", "ibm_fez", run.record()["run"]["id"])
+    record = RunDirectory.open(out).record()
+    assert (job.state, job.backend, job.run) == ("done", "ibm_fez", record["run"]["id"])
     recurrent = form == "recurrent words"
-    summary = result.summary
-    assert summary["circuits"] == summary["validated"] == (3 if recurrent else 3 * 2 + 2)
-    assert result.best == ("raw" if recurrent else "mitigated")
-    assert summary["physical_qubits"] == run.record()["device"]["physical_qubits"]
+    assert result["circuits"] == result["validated"] == (3 if recurrent else 3 * 2 + 2)
+    assert result["mitigation"] == ("none" if recurrent else "readout")
+    assert result["physical_qubits"] == record["device"]["physical_qubits"]
     # 5 standard errors of ⟨Z⟩ at most, and the device's own errors, which are a few percent
-    gap = np.abs(result.expectations[result.best] - result.expectations["exact"])
-    assert gap.max() <= 5 / np.sqrt(1000) + 0.05
-    # all lost but the noise: the ledger knows the job, whose counts are the same
-    (run.path / "steps.jsonl").unlink()
-    again = go_on(run)
+    assert result["fit"]["max_error"] <= 5 / np.sqrt(1000) + 0.05
+    first = xr.load_dataset(out / "result.nc", engine="h5netcdf")
+    # all lost but the noise and what was sent: the ledger knows the job, whose counts are the same
+    again = restart(out, "steps.jsonl", "result.nc")
     assert server.submissions() == 1
-    for key, (windows, points) in result.spikes.items():
-        np.testing.assert_array_equal(again.spikes[key][0], windows)
-        np.testing.assert_array_equal(again.spikes[key][1], points)
-    assert again.summary == summary
-    for file in run.path.iterdir():
+    assert plain(again) == plain(result)
+    xr.testing.assert_identical(xr.load_dataset(out / "result.nc", engine="h5netcdf"), first)
+    for file in [path for path in out.rglob("*") if path.is_file()]:
         assert server.token.encode() not in file.read_bytes(), file
 
 
 def test_another_compiler_tomorrow_sends_no_other_job(start_ibm, tmp_path, monkeypatch):
     server = start_ibm()
-    config = configure()
-    device = DeviceRun(config)
-    run = new_run(tmp_path / "run", device, config)
-    device.measure(weights_of(config), run)
-    device.close()
-    (run.path / "steps.jsonl").unlink()
+    out = tmp_path / "run"
+    result = start(SPIQGAN, configure(tmp_path), out, draw=False).result
 
     def dearest(circuits, target):
         found = circuits[0].copy_empty_like()
@@ -112,38 +102,40 @@ def test_another_compiler_tomorrow_sends_no_other_job(start_ibm, tmp_path, monke
         return found.compose(circuits[0])
 
     monkeypatch.setattr(spiqgan_circuits, "cheaper", dearest)
-    go_on(run)
+    again = restart(out, "steps.jsonl")
     assert server.submissions() == 1
-    for content in (b"", b"junk", (run.path / "template.qpy").read_bytes()[:50]):
-        (run.path / "template.qpy").write_bytes(content)
-        with pytest.raises(RunDirectoryError, match=r"template\.qpy: not a compiled circuit"):
-            go_on(run)
+    # what is known of the circuits is that of those that were sent, too
+    assert plain(again) == plain(result)
+    for content in (b"", b"junk", (out / "sent" / "0000.qpy").read_bytes()[:50]):
+        (out / "sent" / "0000.qpy").write_bytes(content)
+        with pytest.raises(RunDirectoryError, match=r"0000\.json: not an intact record of a job"):
+            restart(out, "steps.jsonl")
+    assert server.submissions() == 1
 
 
-def test_a_job_that_fails_is_sent_again_when_the_run_goes_on(start_ibm, tmp_path):
+def test_a_job_that_fails_is_sent_again_when_the_run_is_resumed(start_ibm, tmp_path):
     server = start_ibm()
-    config = configure()
-    device = DeviceRun(config)
-    run = new_run(tmp_path / "run", device, config)
+    out = tmp_path / "run"
     server.fail_jobs(1)
-    with pytest.raises(DeviceFault, match="ibm_fez: job"):
-        device.measure(weights_of(config), run)
-    device.close()
-    assert run.steps() == []
-    result = go_on(run)
+    with pytest.raises(DeviceError, match=r"ibm_fez: job .*go on with: qbrain resume"):
+        start(SPIQGAN, configure(tmp_path), out, draw=False)
+    assert RunDirectory.open(out).steps() == []
+    assert restart(out)["validated"] == 8
     assert server.submissions() == 2
-    assert result.summary["validated"] == 8
-    go_on(run)
+    restart(out)
     assert server.submissions() == 2
 
 
-def test_a_run_that_would_take_too_long_sends_nothing(start_ibm):
+def test_a_run_that_would_take_too_long_sends_nothing(start_ibm, tmp_path):
     server = start_ibm()
-    device = DeviceRun(configure(max_qpu_seconds=1))
+    config = configure(tmp_path, max_qpu_seconds=1)
     with pytest.raises(DispatchRefused, match="qpu seconds"):
-        device.guard_qpu_seconds(1)
+        start(SPIQGAN, config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    told = estimate(SPIQGAN, config)
+    assert (told["jobs"], told["circuits"]) == (1, 8)
     # 2 s for the job, 250 µs and a little more for each shot of 8 circuits
-    assert 4 < device.qpu_seconds < 4.2
+    assert 4 < told["qpu_seconds"] < 4.2
     assert server.submissions() == 0
 
 
@@ -157,8 +149,7 @@ def qbrain(*arguments):
 def test_from_the_command_line_to_the_report(start_ibm, tmp_path, monkeypatch):
     server = start_ibm()
     monkeypatch.chdir(tmp_path)
-    config = configure()
-    save_weights(tmp_path / "weights.npz", config.generator, weights_of(config))
+    configure(tmp_path)
     run = ["run", "spiqgan", "--weights", "weights.npz", "--seed", 3, "--neurons", 2]
     run += ["--bins", 2, "--layers", 1, "--noise-points", 3, "--shots", 500, "--samples", 200]
     run += ["--backend", "ibm_fez", "--out", "run", "--json"]
@@ -180,5 +171,5 @@ def test_from_the_command_line_to_the_report(start_ibm, tmp_path, monkeypatch):
     assert server.submissions() == 2
     assert [job.state for job in Ledger().jobs()] == ["done"]
     assert "ibm_fez" in (tmp_path / "run" / "report.html").read_text()
-    for file in (tmp_path / "run").iterdir():
+    for file in [path for path in (tmp_path / "run").rglob("*") if path.is_file()]:
         assert server.token.encode() not in file.read_bytes(), file

@@ -16,14 +16,18 @@ from hypothesis.extra.numpy import arrays
 from qbrain.classical_feedback.spike_training import Check, Trained
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.compare import compare_runs
+from qbrain.experiments.engine.experiment import Heading, Role
+from qbrain.experiments.engine.finish import write_run
 from qbrain.experiments.engine.folder import RunDirectory
+from qbrain.experiments.engine.readings import Reading
 from qbrain.experiments.errors import ConfigError, RunDirectoryError
 from qbrain.experiments.spikes.data import split_trials, synthetic_spikes
 from qbrain.experiments.spiqgan.config import SpiQGANConfig
 from qbrain.experiments.spiqgan.figure import PANELS, overview, panel_svg
-from qbrain.experiments.spiqgan.measures import ERRORS, FIGURES, Blocks, errors_of, measure
+from qbrain.experiments.spiqgan.measures import ERRORS, METRICS, Blocks, errors_of, measure
 from qbrain.experiments.spiqgan.report import copying, provenance
-from qbrain.experiments.spiqgan.result import Source, assemble, finish, plain
+from qbrain.experiments.spiqgan.result import assemble, outcome_of, plain
+from qbrain.experiments.spiqgan.source import Source
 from qbrain.experiments.spiqgan.verdict import BETTER, UNKNOWN, WORSE, contest, verdict
 from qbrain.reference.spiqgan.spike_controls import (
     dichotomised_gaussian,
@@ -93,6 +97,7 @@ RECORDS = [
         {"name": "logical", "status": "passed", "figure": k * 1e-15, "limit": 1e-9, "note": ""}]}
     for k in range(3)
 ]  # fmt: skip
+READINGS = [[Reading(Heading(Role(), (0, 1, 2), 4, 9, check), {0: 400}) for check in RECORDS]]
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +115,11 @@ def folder(tmp_path_factory):
     path = tmp_path_factory.mktemp("runs") / "fez"
     config = make_config("fake_fez")
     run = RunDirectory.create(path, "spiqgan", {"config": config.model_dump(exclude_none=True)})
-    finish(run, config, DATA, SPLIT, make_sources("fake_fez"), EXTRA, RECORDS)
+    outcome = outcome_of(config, DATA, SPLIT, make_sources("fake_fez"), EXTRA)
+    result = {
+        "system": "spiqgan", **outcome.result, "fit": outcome.fit.record(), "run_dir": str(path),
+    }  # fmt: skip
+    write_run(run, outcome, result, READINGS, [], draw=True)
     return path
 
 
@@ -179,7 +188,7 @@ def test_the_intervals_are_those_of_compare():
         low, high = found.interval(name)
         theirs = wanted[name]
         assert high - low == pytest.approx(theirs.high - theirs.low, rel=0.3), name
-        assert low <= found.figures[name] <= high
+        assert low <= found.metrics[name] <= high
 
 
 def test_a_thousand_trials_are_merged_and_none_is_lost():
@@ -210,7 +219,7 @@ def test_held_out_windows_as_a_source_have_no_error_and_no_difference_from_thems
     twins = {name: Blocks(TEST.spikes, TEST.trials) for name in ("a", "b")}
     found = measure(held, twins, draws=20)
     for name in ERRORS:
-        assert found["a"].figures[name] == pytest.approx(0, abs=1e-12)
+        assert found["a"].metrics[name] == pytest.approx(0, abs=1e-12)
         assert found["a"].difference(found["b"], name) == pytest.approx((0, 0, 0), abs=1e-12)
 
 
@@ -229,9 +238,9 @@ def test_draws_of_a_source_do_not_depend_on_the_others():
 def test_a_silent_generator_has_finite_errors():
     held = Blocks(TEST.spikes, TEST.trials)
     quiet = measure(held, {"x": Blocks(np.zeros((100, BINS, NEURONS)))}, draws=5)["x"]
-    assert quiet.figures["rate_error"] == pytest.approx(1)
-    assert quiet.figures["lag1"] == 0
-    assert all(np.isfinite(quiet.figures[name]) for name in ERRORS)
+    assert quiet.metrics["rate_error"] == pytest.approx(1)
+    assert quiet.metrics["lag1"] == 0
+    assert all(np.isfinite(quiet.metrics[name]) for name in ERRORS)
 
 
 def test_windows_that_cannot_be_measured_are_refused_in_one_line():
@@ -265,7 +274,7 @@ def test_the_source_that_is_the_data_wins_and_independent_neurons_lose():
     for row in wins:
         assert row["best"] == "oracle"
         assert row["value"] == pytest.approx(0, abs=1e-12)
-        assert row["generator"] == found["generator"].figures[row["statistic"]]
+        assert row["generator"] == found["generator"].metrics[row["statistic"]]
         assert verdicts[row["statistic"], "twin"] == UNKNOWN
     for name in ERRORS[1:]:
         assert verdicts[name, "independent"] == WORSE
@@ -337,12 +346,13 @@ def test_the_object_has_the_errors_of_compare(exact):
 def test_the_object_says_what_was_run(exact):
     _, result = exact
     wanted = {
-        "system": "spiqgan", "backend": "exact", "data": DATA.source, "cells": [0, 1, 2],
+        "backend": "exact", "data": DATA.source, "cells": [0, 1, 2],
         "bin_s": 0.02, "neurons": 3, "bins": 4, "layers": 5, "weights_per": "bin", "memory": 0,
-        "readout": "sigmoid", "entangling": True, "parameters": 90, "quantum_parameters": 60,
-        "train_seconds": 12, "best_step": 200, "last_step": 300, "windows": SAMPLES,
+        "emission": "sigmoid", "readout": "sigmoid", "entangling": True, "parameters": 90,
+        "quantum_parameters": 60, "train_seconds": 12, "best_step": 200, "last_step": 300,
+        "windows": SAMPLES,
         "training_trials": 39, "validation_trials": 9, "test_trials": 12,
-        "test_windows": len(TEST.spikes), "circuits": 0, "shots": None, "wall_seconds": 1.5,
+        "test_windows": len(TEST.spikes), "shots": None, "wall_seconds": 1.5,
         "classical_sources": ["independent", "dichotomised-gaussian"],
     }  # fmt: skip
     assert {name: result[name] for name in wanted} == wanted
@@ -354,7 +364,7 @@ def test_on_a_backend_the_object_is_about_its_circuits(noisy):
     data, result = noisy
     rows = {row["name"]: row for row in result["sources"]}
     assert data.attrs["main"] == "fake_fez"
-    for name in FIGURES:
+    for name in METRICS:
         assert result[name] == rows["fake_fez"][name]
         assert result[f"raw_{name}"] == rows["fake_fez raw"][name]
         assert result[f"exact_{name}"] == rows["generator"][name]
@@ -581,7 +591,7 @@ def test_the_report_stands_alone_and_says_what_was_simulated(folder):
         "logical", DATA.source,
     ):  # fmt: skip
         assert wanted in text, wanted
-    # three records passed the gate, the worst at 2e-15
+    # three records passed the check, the worst at 2e-15
     assert "3 2e-15 1e-09" in text
 
 
@@ -642,7 +652,7 @@ def test_runs_stand_beside_each_other(folder, second, capsys):
     assert [row["backend"] for row in rows] == ["fake_fez", "exact"]
     assert [row["weights_per"] for row in rows] == ["bin", "shared"]
     for row, result in zip(rows, held, strict=True):
-        for name in (*ERRORS, "lag1", "parameters", "readout", "train_seconds"):
+        for name in (*ERRORS, "lag1", "parameters", "emission", "train_seconds"):
             assert row[name] == result[name]
         assert row["same_as_first"] is True
     assert run_command(["compare", str(folder), str(second)]) == 0

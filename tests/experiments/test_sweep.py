@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,14 +23,23 @@ from hypothesis import strategies as st
 
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.experiments.cli import run_command
+from qbrain.experiments.engine.system import PointRecord, System
+from qbrain.experiments.errors import ConfigError, NotApplicable
 from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.sweep import cluster as sweep_cluster
+from qbrain.experiments.sweep import plan as sweep_plan
 from qbrain.experiments.sweep.cluster import finished_points
-from qbrain.experiments.sweep.journal import Outcome, append_outcomes, read_outcomes
-from qbrain.experiments.sweep.plan import MOST_POINTS, LMGSweep, make_plan, parse_over
-from qbrain.experiments.sweep.work import Job, do_points
+from qbrain.experiments.sweep.dataset import sweep_dataset
+from qbrain.experiments.sweep.figure import sweep_figure
+from qbrain.experiments.sweep.journal import PointOutcome, append_outcomes, read_outcomes
+from qbrain.experiments.sweep.plan import MOST_POINTS, parse_over, sweep_config
+from qbrain.experiments.sweep.run import sweep
+from qbrain.experiments.sweep.work import PointJob, do_points
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.lmg import LMG, simulate
 
+LMGSweep = sweep_config(LMGConfig)
+LMGSweep = sweep_config(LMGConfig)
 QBRAIN = [sys.executable, "-m", "qbrain.experiments.cli"]
 LONG = ["--over", "tau_r=0.5:5:20", "--over", "g0=0.5:1:20", "--neurons", "40"]
 LONG += ["--gamma", "0.8", "--time", "1000", "--steps", "200"]
@@ -43,6 +53,10 @@ def qbrain(*arguments, cwd, check=True):
     if check:
         assert code == 0, err.getvalue()
     return SimpleNamespace(returncode=code, stdout=out.getvalue(), stderr=err.getvalue())
+
+
+def make_plan(fixed, over):
+    return sweep_plan.make_plan(SYSTEMS["lmg"], fixed, over)
 
 
 def load(path):
@@ -272,10 +286,10 @@ def test_all_points_failed_is_code_2(cluster, tmp_path):
 def test_a_fault_of_the_machine_is_told_from_one_of_the_values(tmp_path):
     config = LMGConfig(backend="aer", neurons=2, steps=1, seed=1)
     (tmp_path / "file").write_text("in the way")
-    (outcome,), _ = do_points([Job("k", config, str(tmp_path / "file"))])
+    (outcome,), _ = do_points([PointJob("k", "lmg", config, str(tmp_path / "file"))])
     assert outcome.status.startswith("RunDirectoryError: out: cannot write")
     assert not outcome.final
-    (outcome,), _ = do_points([Job("k", LMGConfig(initial="7"), "")])
+    (outcome,), _ = do_points([PointJob("k", "lmg", LMGConfig(initial="7"), "")])
     assert outcome.status.startswith("initial: wanted")
     assert outcome.final
 
@@ -303,7 +317,7 @@ def test_with_circuits_every_point_is_a_run(cluster, tmp_path):
     np.testing.assert_array_equal(point.excitation, alone.excitation)
     np.testing.assert_array_equal(point.excitation_stderr, alone.excitation_stderr)
     folder = tmp_path / "sweep" / str(point.run.values)
-    assert (folder / "report.html").exists()
+    assert {"run.toml", "result.json", "result.nc"} <= {file.name for file in folder.iterdir()}
     # one run cut off in the middle, of the other only the journal's line is lost
     whole = (tmp_path / "sweep/sweep.nc").read_bytes()
     journal = tmp_path / "sweep/points.jsonl"
@@ -318,6 +332,375 @@ def test_with_circuits_every_point_is_a_run(cluster, tmp_path):
     assert (tmp_path / "sweep/sweep.nc").read_bytes() == whole
 
 
+# every system
+
+# a small run of each, exact and on aer: fixed settings, the swept name and its values, the series
+# that are kept, the metric that the picture of exact points shows
+SMALL = {
+    "open-system": (
+        {"steps": 4, "time": 2.0}, ("cutoff", [1.0, 3.0]), {"m_z", "exact_m_z"}, "mean_m_z",
+        {"shots": 200},
+    ),
+    "hodgkin-huxley": (
+        {"steps": 6, "time": 3.0}, ("frequency", [0.3, 0.6]),
+        {"voltage", "exact_voltage", "current"}, "mean_voltage", {"shots": 200},
+    ),
+    "qlif": (
+        {"pairs": 4, "ticks": 60}, ("phi", [0.3, 0.7]), set(), "synchrony", {"shots": 200},
+    ),
+    "spiqgan": (
+        {"neurons": 2, "bins": 2, "layers": 1, "training_steps": 4, "samples": 200},
+        ("split_seed", [1, 2]), set(), "covariance_rmse", {"shots": 100, "noise_points": 4},
+    ),
+}  # fmt: skip
+EVERY = [
+    *("open-system", "hodgkin-huxley", "qlif"),
+    pytest.param("spiqgan", marks=pytest.mark.slow),
+]
+
+
+def test_every_system_has_a_small_run_here():
+    # systems of other packages may be installed beside
+    ours = {name for name, system in SYSTEMS.items() if system.experiment.startswith("qbrain.")}
+    assert {"lmg", *SMALL} == ours
+
+
+@pytest.fixture(scope="module")
+def swept(cluster, tmp_path_factory):
+    """Sweeps of two points, each done once: by system and backend."""
+    done = {}
+
+    def of(system, backend):
+        if (system, backend) not in done:
+            fixed, (name, values), *_, circuits = SMALL[system]
+            settings = {**fixed, **(circuits if backend == "aer" else {}), "seed": 5}
+            folder = tmp_path_factory.mktemp(system) / "sweep"
+            done[system, backend] = sweep(
+                system, {name: values}, folder, cluster, backend=backend, **settings
+            )
+        return done[system, backend]
+
+    return of
+
+
+def of_one_run(system, point, folder, backend):
+    """A run of the command line with the settings of a point, and its dataset."""
+    fixed, (name, _), *_, circuits = SMALL[system]
+    settings = {**fixed, **(circuits if backend == "aer" else {}), name: point[name].item()}
+    options = [x for k, v in settings.items() for x in ("--" + k.replace("_", "-"), v)]
+    done = qbrain(
+        *("run", system, *options, "--backend", backend, "--seed", int(point.seed)),
+        *("--out", "run", "--json"), cwd=folder,
+    )  # fmt: skip
+    data = xr.load_dataset(folder / "run/result.nc", engine="h5netcdf")
+    return json.loads(done.stdout), data
+
+
+@pytest.mark.parametrize("system", EVERY)
+def test_exact_points_of_every_system_are_its_runs(system, swept, tmp_path):
+    found = swept(system, "exact")
+    _, (name, values), series, shown, _ = SMALL[system]
+    data = found.data
+    assert (found.result["system"], found.result["backend"]) == (system, "exact")
+    assert (found.result["points"], found.result["failed"]) == (2, 0)
+    assert data.status.dims == data.seed.dims == data.run.dims == (name,)
+    np.testing.assert_array_equal(data[name], values)
+    assert len(set(data.seed.values)) == 2
+    assert {str(x) for x in data.data_vars if "time" in data[x].dims} == series
+    point = data.isel({name: 1})
+    result, alone = of_one_run(system, point, tmp_path, "exact")
+    for each in series:
+        np.testing.assert_array_equal(point[each], alone[each])
+    wanted = float(alone[shown.removeprefix("mean_")].mean()) if series else result[shown]
+    assert float(point[shown]) == wanted
+    assert next(x for x in data.data_vars if x not in series) == shown
+    assert not [x for x in data.variables if str(x).endswith("seconds")]
+    record = (found.folder / "sweep.toml").read_text()
+    assert f'system = "{system}"' in record
+
+
+@pytest.mark.parametrize("system", EVERY)
+def test_points_on_circuits_of_every_system_are_its_runs(system, swept, tmp_path):
+    found = swept(system, "aer")
+    _, (name, _), series, *_ = SMALL[system]
+    assert (found.result["backend"], found.result["failed"]) == ("aer", 0)
+    point = found.data.isel({name: 0})
+    result, alone = of_one_run(system, point, tmp_path, "aer")
+    for key, value in result["fit"].items():
+        if value is not None and key != "observable":
+            assert float(point[f"fit_{key}"]) == value, key
+    for each in series:
+        np.testing.assert_array_equal(point[each], alone[each])
+    assert float(point.two_qubit_gates) == result["two_qubit_gates"]
+    assert found.data.fit_rmse.attrs["long_name"].startswith("root-mean-square error of ")
+    folder = found.folder / str(point.run.values)
+    assert not (folder / "report.html").exists()
+
+
+@pytest.mark.parametrize("system", ["open-system", "qlif"])
+def test_a_cut_sweep_of_runs_goes_on_to_the_same_bytes(system, swept, cluster, tmp_path):
+    whole = swept(system, "aer")
+    cut = copied(whole.folder, tmp_path / "sweep")
+    lines = (cut / "points.jsonl").read_bytes().splitlines(keepends=True)
+    # one point whole, its run folder there as after a kill; of the other half a line
+    (cut / "points.jsonl").write_bytes(lines[0] + lines[1][:50])
+    shutil.copytree(whole.folder / "points", cut / "points")
+    done = qbrain("resume", "sweep", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["measured_now"] == 1
+    assert (cut / "sweep.nc").read_bytes() == (whole.folder / "sweep.nc").read_bytes()
+    assert (cut / "sweep.png").read_bytes() == (whole.folder / "sweep.png").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("system", "arguments", "words"),
+    [
+        ("open-system", ["--over", "ticks=1,2"], "an option of run open-system, got 'ticks'"),
+        ("open-system", ["--over", "cutoff=1,2", "--shots", "9"], "shots: would be ignored"),
+        ("open-system", ["--over", "occupation=bose"], "beta: wanted a number"),
+        ("open-system", ["--over", "controller=none,pid"], "controller: wanted"),
+        ("open-system", ["--over", "feedback=none", "--controller", "none"],
+         "controller: wanted it swept or given once, got both"),
+        ("open-system", ["--over", "feedback=none", "--over", "controller=none"],
+         "feedback: wanted its new name controller alone, got both"),
+        ("hodgkin-huxley", ["--over", "backend=ibm_fez"], "use qbrain run hodgkin-huxley"),
+        ("qlif", ["--over", "angles=1"], "angles: wanted"),
+        ("spiqgan", ["--over", "layers=0,1"], "layers: wanted a number greater than"),
+    ],
+)  # fmt: skip
+@pytest.mark.filterwarnings("ignore:feedback is now controller:FutureWarning")
+def test_bad_input_of_every_system_is_one_clear_line(system, arguments, words, tmp_path):
+    done = qbrain("sweep", system, *arguments, cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("qbrain: ") == done.stderr.count("\n") == 1, done.stderr
+    assert words in done.stderr
+    assert (done.stdout, list(tmp_path.iterdir())) == ("", [])
+
+
+def test_a_name_of_the_version_before_is_swept_and_told_of():
+    system = SYSTEMS["spiqgan"]
+    fixed = sweep_config(system.config)()
+    with pytest.warns(FutureWarning, match="steps is now training_steps"):
+        plan = sweep_plan.make_plan(system, fixed, {"steps": [3, 4]})
+    assert plan.axes == {"training_steps": (3, 4)}
+    assert [p.config.training_steps for p in plan.points] == [3, 4]
+
+
+def test_on_the_command_line_a_name_of_the_version_before_is_one_line(cluster, tmp_path):
+    arguments = ("--over", "feedback=none,homeostasis", "--steps", "2", "--time", "1")
+    done = qbrain(
+        *("sweep", "open-system", *arguments, "--scheduler", cluster, "--out", "sweep", "--json"),
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout)["over"] == "controller (2)"
+    assert done.stderr == "qbrain: feedback is now controller\n"
+    assert list(load(tmp_path / "sweep").controller.values) == ["none", "homeostasis"]
+
+
+def test_a_combination_gets_its_meaning_from_the_swept_value():
+    plan = sweep_plan.make_plan(
+        SYSTEMS["open-system"],
+        sweep_config(SYSTEMS["open-system"].config)(beta=2.0),
+        {"occupation": ["zero", "bose"]},
+    )
+    assert [p.config is None for p in plan.points] == [True, False]
+    assert "beta: would be ignored" in plan.points[0].fault
+
+
+def test_exact_runs_may_stand_beside_circuits(cluster, tmp_path):
+    found = sweep(
+        "open-system", {"backend": ["exact", "aer"]}, tmp_path / "s", cluster, steps=3, time=1.0
+    )
+    assert found.result["failed"] == 0
+    assert float(found.data.fit_rmse.sel(backend="exact")) == 0
+    assert float(found.data.fit_rmse.sel(backend="aer")) > 0
+    with pytest.raises(NotApplicable, match="backend: wanted exact alone"):
+        sweep("lmg", {"backend": ["exact", "aer"]})
+
+
+@pytest.mark.parametrize(
+    ("over", "settings", "words"),
+    [
+        ({}, {}, "over: wanted a name and its values"),
+        ({"tau_r": 3}, {}, r"tau_r: wanted values, such as \[1, 2\], got 3"),
+        ({"tau_r": []}, {}, "tau_r: wanted at least one value"),
+        ({"trotter_order": [None, 1]}, {}, "trotter_order: wanted numbers, words"),
+        ({"tau_r": [1, 2]}, {"tau_r": 3}, "tau_r: wanted it swept or given once"),
+        ({"tau_r": [1, 2]}, {"colour": 3}, "colour: no such field"),
+    ],
+)
+def test_bad_input_in_python_is_one_clear_error(over, settings, words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=words):
+        sweep("lmg", over, **settings)
+    with pytest.raises(ConfigError, match="system: wanted one of"):
+        sweep("brain", {"tau_r": [1, 2]})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_in_python_values_are_sequences_arrays_or_texts(cluster, tmp_path):
+    over = {"tau_r": np.array([1.0, 2.0]), "neurons": np.arange(3, 5), "gamma": "0:1:3"}
+    found = sweep("lmg", over, tmp_path / "sweep", cluster, steps=2)
+    assert dict(found.data.sizes) == {"tau_r": 2, "neurons": 2, "gamma": 3, "time": 3}
+    assert found.folder == tmp_path / "sweep"
+    again = sweep("lmg", over, tmp_path / "sweep", cluster, steps=2)
+    assert again.result == found.result
+    xr.testing.assert_identical(again.data, found.data)
+
+
+def test_a_script_needs_no_guard(tmp_path):
+    (tmp_path / "script.py").write_text(
+        "from qbrain.experiments.sweep.run import sweep\n"
+        "print('once')\n"
+        "found = sweep('lmg', {'tau_r': [1, 2]}, 'sweep', neurons=3, steps=2)\n"
+        "print(found.result['points'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "once\n2\n", "")
+
+
+def test_a_sweep_of_trajectories_imports_no_qiskit():
+    code = (
+        "import sys, qbrain.experiments.sweep.run\n"
+        "from qbrain.experiments.lmg.config import LMGConfig\n"
+        "from qbrain.experiments.sweep.work import PointJob, do_points\n"
+        "(found,), _ = do_points([PointJob('k', 'lmg', LMGConfig(backend='exact'), '')])\n"
+        "print(found.status, 'qiskit' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout == "done False\n", done.stderr
+
+
+# times of each point, and names that two things of a run have
+
+
+def outcome_at(times, **metrics):
+    times = np.asarray(times, dtype=float)
+    return PointOutcome("k", "done", {"m_z": times**2, "time": times}, metrics)
+
+
+def dataset_of(system, over, outcomes, folder):
+    """The dataset of a sweep whose points end as they are told to."""
+    plan = sweep_plan.make_plan(system, sweep_config(system.config)(), over)
+    named = {p.key: each for p, each in zip(plan.points, outcomes, strict=True)}
+    return sweep_dataset(plan, named, folder)
+
+
+def test_times_that_depend_on_any_name_stand_beside_every_point(tmp_path):
+    lmg = SYSTEMS["lmg"]
+    same = System(
+        lmg.name, lmg.config, lmg.experiment, lmg.about, points=PointRecord(trajectory="x:y")
+    )
+    found = dataset_of(
+        same, {"tau_r": [1, 2]}, [outcome_at([0, 1]), outcome_at([0, 2, 4])], tmp_path
+    )
+    assert found.sample_time.dims == ("tau_r", "sample")
+    np.testing.assert_array_equal(found.sample_time[1], [0, 2, 4])
+    np.testing.assert_array_equal(found.m_z[1], [0, 4, 16])
+    assert found.sample_time[0, 2:].isnull().all()
+    failed = PointOutcome("k", "why not")
+    found = dataset_of(
+        same,
+        {"steps": [1, 2], "tau_r": [1, 2]},
+        [failed, outcome_at([0, 1]), outcome_at([0, 1, 2]), outcome_at([0, 1, 2])],
+        tmp_path,
+    )
+    assert found.sample_time.dims == ("steps", "sample")
+    np.testing.assert_array_equal(found.sample_time, [[0, 1, np.nan], [0, 1, 2]])
+    assert found.m_z.sel(steps=1, tau_r=1).isnull().all()
+
+
+def test_a_series_and_a_number_of_one_name_are_both_kept(swept):
+    data = swept("hodgkin-huxley", "aer").data
+    assert data.step_error.dims == ("frequency", "time")
+    assert data.step_error_of_run.dims == ("frequency",)
+    rms = np.sqrt((data.step_error**2).mean("time"))
+    np.testing.assert_allclose(data.step_error_of_run, rms, rtol=1e-12)
+    assert data.fit_rmse.attrs["units"] == data.voltage.attrs["units"] == "mV"
+
+
+def test_a_sweep_of_an_earlier_version_is_refused_in_one_line(finished, tmp_path):
+    cut = copied(finished[0], tmp_path / "sweep")
+    record = (cut / "sweep.toml").read_text()
+    (cut / "sweep.toml").write_text(record.replace("format = 2\n", ""))
+    done = qbrain("resume", "sweep", cwd=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "wanted a sweep of format 2" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+# the picture
+
+
+def drawn(figure):
+    """Texts of a picture once it is laid out: its title, and labels and curves of every panel."""
+    figure.draw_without_rendering()
+    panels = [
+        (axes.get_xlabel(), axes.get_ylabel().replace("\n", " "), len(axes.lines))
+        for axes in figure.axes
+    ]
+    return figure.get_suptitle().replace("\n", " "), panels
+
+
+def test_one_name_is_a_metric_and_curves_coloured_by_it(swept):
+    title, panels = drawn(swept("open-system", "aer").figure())
+    assert title == "open-system over cutoff: aer, ideal simulation"
+    # measured and what shots alone give; two curves and two exact ones
+    assert panels == [
+        ("cutoff", "root-mean-square error of ⟨σ_z⟩ a neuron", 2),
+        ("time (1/g)", "⟨σ_z⟩ a neuron", 4),
+    ]
+    title, panels = drawn(swept("open-system", "exact").figure())
+    assert title.endswith("exact reference, no circuit")
+    assert panels[0][1] == "mean of ⟨σ_z⟩ a neuron over the reported times"
+    title, panels = drawn(swept("qlif", "exact").figure())
+    assert len(panels) == 1
+    assert panels[0][:2] == ("phi", "synchrony")
+
+
+def test_a_metric_is_drawn_at_its_values(swept):
+    data = swept("open-system", "exact").data
+    figure = sweep_figure(data.isel(cutoff=[1, 0]))
+    line = figure.axes[0].lines[0]
+    np.testing.assert_array_equal(line.get_xdata(), [1.0, 3.0])
+    np.testing.assert_array_equal(line.get_ydata(), data.mean_m_z)
+
+
+def test_two_names_are_a_map_with_failed_points_named(finished, cluster, tmp_path):
+    data = load(finished[0])
+    figure = sweep_figure(data)
+    title, panels = drawn(figure)
+    assert title == "LMG quantum brain over tau_r and neurons: exact reference, no circuit"
+    assert panels[0][:2] == ("tau_r (1/coupling)", "neurons")
+    assert panels[1][1] == "mean of E over the reported times"
+    (mesh,) = figure.axes[0].collections
+    np.testing.assert_array_equal(mesh.get_array(), data.mean_excitation.T)
+    found = sweep("lmg", {"initial": ["silent", "7"], "neurons": [6, 8]}, tmp_path / "s", cluster)
+    texts = [text.get_text() for text in found.figure().axes[0].texts]
+    assert texts.count("failed") == 1
+    assert len(texts) == 4
+
+
+def test_of_more_names_the_others_are_held_and_named(cluster, tmp_path):
+    over = {"gamma": [0.5], "tau_r": [1, 2], "time": [3, 6], "steps": [2, 5]}
+    found = sweep("lmg", over, tmp_path / "sweep", cluster)
+    title, panels = drawn(found.figure())
+    assert title == (
+        "LMG quantum brain over tau_r and time, gamma = 0.5, steps = 2: exact reference, no circuit"
+    )
+    assert panels[0][:2] == ("tau_r (1/coupling)", "time (1/coupling)")
+    with_times = sweep_figure(found.data.isel(tau_r=[0], time=[0]))
+    ends = [line.get_xdata()[~np.isnan(line.get_xdata())] for line in with_times.axes[1].lines]
+    assert [(x.size, x[-1]) for x in ends] == [(3, 3.0), (6, 3.0)]
+
+
+def test_the_picture_is_in_the_folder(finished):
+    path, result = finished
+    assert result["picture"] == "sweep/sweep.png"
+    assert (path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
 # what a kill leaves
 
 
@@ -326,23 +709,26 @@ def test_with_circuits_every_point_is_a_run(cluster, tmp_path):
     st.lists(st.floats(allow_nan=True), max_size=5),
     st.none() | st.floats(allow_nan=False, allow_infinity=False),
 )
-def test_the_journal_keeps_every_bit(status, values, figure):
-    outcome = Outcome("k", status, {"r": np.array(values)}, {"least_r": figure})
-    again = Outcome.of_line(outcome.line().encode())
-    assert (again.key, again.status, again.figures) == ("k", status, {"least_r": figure})
+def test_the_journal_keeps_every_bit(status, values, metric):
+    outcome = PointOutcome("k", status, {"r": np.array(values)}, {"least_r": metric})
+    again = PointOutcome.of_line(outcome.line().encode())
+    assert (again.key, again.status, again.metrics) == ("k", status, {"least_r": metric})
     assert again.series["r"].tobytes() == np.array(values, dtype=float).tobytes()
 
 
 def test_half_a_line_is_cut_off_and_a_fault_that_may_pass_is_not_kept(tmp_path):
     file = tmp_path / "points.jsonl"
     assert read_outcomes(file) == {}
-    append_outcomes(file, [Outcome("a", "done"), Outcome("b", "lost", final=False)])
+    append_outcomes(file, [PointOutcome("a", "done"), PointOutcome("b", "lost", final=False)])
     kept = file.read_bytes()
     file.write_bytes(kept + kept[:-3])
     assert set(read_outcomes(file)) == {"a"}
     assert file.read_bytes() == kept
-    append_outcomes(file, [Outcome("c", "done")])
+    append_outcomes(file, [PointOutcome("c", "done")])
     assert set(read_outcomes(file)) == {"a", "c"}
+
+
+STRANGER = PointOutcome("x", "done")
 
 
 def copied(path, to):
@@ -383,7 +769,11 @@ def test_resume_from_the_folder_alone(finished, tmp_path):
     [
         ("points.jsonl", b"\x00garbage\n", "points.jsonl: line 1 is not the record of a point"),
         ("points.jsonl", b'{"point":1}\n', "points.jsonl: line 1 is not the record of a point"),
-        ("points.jsonl", Outcome("x", "done").line().encode(), "holds points of another sweep"),
+        (
+            "points.jsonl",
+            PointOutcome("x", "done").line().encode(),
+            "holds points of another sweep",
+        ),
         ("sweep.toml", b"\x00garbage\n", "sweep.toml: not an intact record of a sweep"),
         ("sweep.toml", b"[over]\ntau_r = 3\n", "sweep.toml: not an intact record of a sweep"),
         ("sweep.toml", b"[config]\n[over]\ntau_r = 3\n", "not an intact record of a sweep"),
@@ -414,11 +804,11 @@ def test_a_point_that_kills_workers_is_the_only_one_lost():
     def poisoned(jobs):
         if any(job.key == "poison" for job in jobs):
             os.kill(os.getpid(), signal.SIGKILL)
-        return [Outcome(job.key, "done") for job in jobs], 0.001 * len(jobs)
+        return [PointOutcome(job.key, "done") for job in jobs], 0.001 * len(jobs)
 
     poisoned = cloudpickle.loads(cloudpickle.dumps(poisoned))
     keys = [str(k) for k in range(20)] + ["poison"] + [str(k) for k in range(20, 30)]
-    jobs = [Job(key, LMGConfig(), "") for key in keys]
+    jobs = [PointJob(key, "lmg", LMGConfig(), "") for key in keys]
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 0}),
         LocalCluster(

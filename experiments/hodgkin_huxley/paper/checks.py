@@ -6,7 +6,7 @@ The reference figures were computed independently of this project, at the digits
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from .memristor import fock_gap
 from .model import ALPHAS, THETA
 from .table_one import fourth_row, our_residuals, table_fit
 
-__all__ = ["CHECKS", "measure_checks"]
+__all__ = ["CHECKS"]
 
 
 def _moments() -> Iterator[Check]:
@@ -112,10 +112,3 @@ CHECKS: tuple[tuple[Key, Callable[[], Iterator[Check]]], ...] = (
     ("table-1", _table),
     ("circuits", _circuits),
 )
-
-
-def measure_checks(figures: Collection[Key] | None = None) -> Iterator[Check]:
-    """The checks of these figures; of all where none are named."""
-    for figure, measure in CHECKS:
-        if figures is None or figure in figures:
-            yield from measure()

@@ -27,7 +27,7 @@ from qbrain.reference.hodgkin_huxley.memristor_qubits import (
 from ...papers.figures import Parameter, Variation
 from ..config import HodgkinHuxleyConfig
 from ..model import NeuronModel
-from .model import PaperFigure
+from .model import PaperFigure, paper_figure
 
 __all__ = [
     "GATE_STEPS",
@@ -65,12 +65,12 @@ class _Reading:
 
 
 def slope(sizes: Sequence[int], errors: Sequence[float]) -> float:
-    """Of the straight line through log error against log size."""
+    """Return the slope of the straight line through log error against log size."""
     return float(np.polyfit(np.log(sizes), np.log(errors), 1)[0])
 
 
 def memristor_loop(steps: int) -> Array:
-    """Bloch vectors (steps+1, 3) of one loop with exact readings.
+    """Return Bloch vectors (steps+1, 3) of one loop with exact readings.
 
     A circuit for every step, and γ from the history of what they read.
     """
@@ -90,7 +90,7 @@ def memristor_loop(steps: int) -> Array:
 def repeated_loop(
     steps: int, shots: int | None, repetitions: int, seed: int
 ) -> tuple[Array, Array, Array]:
-    """⟨Y⟩ (steps+1, repetitions) of loops beside each other, γ's low and high 95 % (steps, …).
+    """Return ⟨Y⟩ (steps+1, repetitions) of loops side by side, γ's low and high 95 %.
 
     The step is that of `memristor_loop` on x + iy, which turns by ωδ and shrinks by cos θ.
     """
@@ -116,7 +116,7 @@ def _read(means: Array, shots: int | None, random: np.random.Generator) -> _Read
 
 @lru_cache(maxsize=1)
 def memristor_errors() -> tuple[float, ...]:
-    """Largest distance of the Bloch vector from the exact one, for `MEMRISTOR_STEPS`."""
+    """Return the Bloch vector's largest distance from the exact one, for `MEMRISTOR_STEPS`."""
     found = []
     for steps in MEMRISTOR_STEPS:
         times = np.linspace(0, _TIME, steps + 1)
@@ -129,7 +129,7 @@ def memristor_errors() -> tuple[float, ...]:
 
 @lru_cache(maxsize=1)
 def memristor_noise() -> tuple[tuple[float, ...], float]:
-    """Root-mean-square error of ⟨Y⟩ by shots, for `SHOTS`; how often γ is in its 95 % band."""
+    """Return the RMS error of ⟨Y⟩ for `SHOTS`, and how often γ is in its 95 % band."""
     alone, exact, _ = repeated_loop(_NOISY_STEPS, None, 1, 0)
     found, inside = [], []
     for shots in SHOTS:
@@ -149,14 +149,14 @@ def _gate(steps: int) -> NeuronModel:
 
 @lru_cache(maxsize=1)
 def gate_errors() -> tuple[float, ...]:
-    """Largest error of n against the exact trajectory, for `GATE_STEPS`."""
+    """Return the largest error of n against the exact trajectory, for `GATE_STEPS`."""
     models = [_gate(steps) for steps in GATE_STEPS]
     return tuple(float(np.abs(m.noiseless().values - m.exact_values).max()) for m in models)
 
 
 @lru_cache(maxsize=1)
 def gate_noise() -> tuple[float, ...]:
-    """Root-mean-square error of n by shots at 100 steps, for `SHOTS`."""
+    """Return the RMS error of n by shots at 100 steps, for `SHOTS`."""
     model = _gate(100)
     alone = model.noiseless().values
     return tuple(
@@ -167,7 +167,7 @@ def gate_noise() -> tuple[float, ...]:
 
 @lru_cache(maxsize=4)
 def pair(exchange: float = _EXCHANGE, feedback: bool = True) -> xr.Dataset:
-    """Two coupled memristor qubits, exact."""
+    """Simulate two coupled memristor qubits exactly."""
     return simulate_memristor_pair(
         _PAIR_OMEGA, _PAIR_GAMMA0, exchange, _PAIR_START, np.linspace(0, _TIME, 801),
         feedback=feedback,
@@ -176,12 +176,12 @@ def pair(exchange: float = _EXCHANGE, feedback: bool = True) -> xr.Dataset:
 
 @lru_cache(maxsize=1)
 def pair_errors() -> tuple[float, ...]:
-    """Largest error of either ⟨Y⟩ of the pair's circuits, for `PAIR_STEPS`."""
+    """Return the largest error of either ⟨Y⟩ of the pair's circuits, for `PAIR_STEPS`."""
     return tuple(float(np.abs(_pair_loop(steps)).max()) for steps in PAIR_STEPS)
 
 
 def _pair_loop(steps: int) -> Array:
-    """⟨Y⟩ of both less the exact, shape (steps + 1, 2); each circuit replays all steps before."""
+    """Return ⟨Y⟩ of both less the exact, (steps + 1, 2); each circuit replays all steps before."""
     delta = _TIME / steps
     laws = [MemristanceLaw(Memristance(g)) for g in _PAIR_GAMMA0]
     controls, angles = [law.start() for law in laws], []
@@ -201,7 +201,7 @@ def _pair_loop(steps: int) -> Array:
 
 
 def _lobes(data: xr.Dataset) -> float:
-    """The areas of the lobes of both loops, all added."""
+    """Add the areas of the lobes of both loops."""
     return float(
         sum(
             np.abs(lobe_areas(data.voltage[:, q].values, data.current[:, q].values)).sum()
@@ -211,7 +211,7 @@ def _lobes(data: xr.Dataset) -> float:
 
 
 def circuits() -> PaperFigure:
-    """Convergence of the loops on circuits, and the coupled pair."""
+    """Measure the convergence of the loops on circuits, and the coupled pair."""
     fed, frozen, apart = pair(), pair(feedback=False), pair(0.0)
     noise, coverage = memristor_noise()
     rows = {"fed back": fed, "frozen": frozen, "uncoupled": apart}
@@ -271,21 +271,11 @@ def circuits() -> PaperFigure:
             np.abs(fed.voltage - frozen.voltage).max()
         ),
     }
-    return PaperFigure(
+    return paper_figure(
         "circuits",
         "Feedback loops on circuits, and a pair of coupled memristors",
         _parameters(),
         data,
-        "The paper has no circuits and says that the dynamics of two coupled quantum memristors "
-        "'have never been studied'.",
-        "We find circuits with rates from the midpoint of each step to be second order: slopes "
-        f"{slopes['memristor']:.2f} (memristor qubit), {slopes['potassium gate']:.2f} (potassium "
-        f"gate) and {slopes['pair']:.2f} (pair) against the steps; shot noise falls with slopes "
-        f"{shots['memristor']:.2f} and {shots['potassium gate']:.2f} against the shots.",
-        f"Coupled, the pair's concurrence reaches {top['fed back']:.3f} ({top['frozen']:.3f} with "
-        "the rates frozen, none uncoupled), and the exchange changes both hysteresis loops: "
-        f"lobes of {lobes['fed back']:.3f} in all, against {lobes['uncoupled']:.3f} uncoupled. "
-        "Convergence is of circuits without errors, by the exact map of each step.",
         (
             Variation(
                 "feedback", "γ(μ)", "frozen", "largest concurrence",
@@ -297,6 +287,10 @@ def circuits() -> PaperFigure:
             ),
         ),
         measures,
+        slopes=slopes,
+        shots=shots,
+        top=top,
+        lobes=lobes,
     )  # fmt: skip
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from qbrain.reference.hodgkin_huxley.channel_drives import entanglement_entropy
 from qbrain.reference.hodgkin_huxley.table_one import MODEL_AREAS
 
-from ...papers.claims import HOLDS, IN_PART, NOT, UNKNOWN, Claim, Row, rises
+from ...papers.claims import HOLDS, IN_PART, NOT, UNKNOWN, Claim, Row, rises, verdict
 from .areas import THETAS, area_ratios, entropy, fock_error, heat, memoryless, table_areas
-from .model import ALPHAS, THETA, AnyDrive, classical, coherent, cycle, entangled
+from .model import ALPHAS, THETA, AnyDrive, classical, coherent, cycle, entangled, paper_claim
 from .table_one import model_areas, model_currents
 
 __all__ = [
@@ -30,7 +30,7 @@ _HEAT = 1.380649e-23 * 279.45
 
 
 def no_fourier_series() -> Claim:
-    """Eq. 23 and its Fourier series."""
+    """Hold Eq. 23 against its Fourier series."""
     rows: list[Row] = []
     for alpha0 in ALPHAS:
         drive = entangled(alpha0, normalised=False)
@@ -53,24 +53,20 @@ def no_fourier_series() -> Claim:
         )
     worst = max(float(row["Bessel series"]) for row in rows)
     series = [float(row["Eq. 24's error"]) for row in rows]
-    return Claim(
+    return paper_claim(
+        "claim_no_fourier_series",
         "no Fourier transform of the entangled current",
         (12,),
-        "the current of Eq. 23 does not have a Fourier transform to frequency space, so that the "
-        "approximation of Eq. 24 is needed",
-        "Largest error over a period against Eq. 23 as printed, by its largest value, of Eq. 24 "
-        "and of sin x e^{−z sin²x} = Σ_k e^{−z/2}[I_k(z/2) − I_{k+1}(z/2)] sin (2k+1)x, z = α₀²/2 "
-        "there. Holds unless that series is right to 1e-9.",
-        tuple(rows),
+        rows,
         NOT if worst < 1e-9 else HOLDS,
-        f"It has one, right to {worst:.0e} with at most {max(int(r['its terms']) for r in rows)} "
-        f"terms. Eq. 24 is off by {series[0]:.2f}, {series[1]:.2f} and {series[2]:.2f} of the "
-        "current at α₀ = 1, 1.5 and 2.",
+        worst=worst,
+        most_terms=max(int(r["its terms"]) for r in rows),
+        series=series,
     )
 
 
 def area_with_alpha() -> Claim:
-    """The area against α₀."""
+    """Measure the area against α₀."""
     rows: list[Row] = []
     for alpha0 in ALPHAS:
         rows.append(
@@ -86,23 +82,18 @@ def area_with_alpha() -> Claim:
     kinds = ("normalised", "circuit", "unnormalised")
     up = [rises([float(row[kind]) for row in rows]) for kind in kinds]
     power = math.log(float(rows[-1]["normalised"]) / float(rows[0]["normalised"])) / math.log(2)
-    return Claim(
+    return paper_claim(
+        "claim_area_with_alpha",
         "area grows with α₀",
         (10, 11, 12, "table-1"),
-        "an increase in α₀ goes along with an increase in the memristive area, which is a sign of "
-        "non-linear behaviour",
-        "Areas in mV µA/cm² at θ = π/4 (Table I's in its own unit). Holds if they rise with α₀ by "
-        "the closed form and the circuit, normalised and not; in part if only some do. A linear "
-        "channel has the power 2.",
-        tuple(rows),
-        HOLDS if all(up) else IN_PART if any(up) else NOT,
-        f"They rise, with a mean power of {power:.2f} in α₀: less than a linear channel's 2, for "
-        "the stronger current opens the gate.",
+        rows,
+        verdict(all(up), in_part=any(up)),
+        power=power,
     )
 
 
 def classical_to_quantum() -> Claim:
-    """Models A, B and C."""
+    """Compare models A, B and C."""
     areas, found = model_areas(), model_currents()
     wanted = {m: MODEL_AREAS[m] / MODEL_AREAS["C"] for m in areas}
     rows: tuple[Row, ...] = tuple(
@@ -110,25 +101,20 @@ def classical_to_quantum() -> Claim:
         for m, a in areas.items()
     )
     alike = abs(found.share / wanted["B"] - 1) < 0.05
-    return Claim(
+    return paper_claim(
+        "claim_classical_to_quantum",
         "from the classical model to the quantum source",
         ("table-1",),
-        "areas grow from model A (classical) to B (quantized, classical source) to C (coherent)",
-        "Areas with I₀ = A, which is ours: the paper states neither, and A : B : C depends on it. "
-        "A and B are the same circuit but for the closed form. Cannot be compared unless the I₀ "
-        "that brings A to Table I's share of C brings B within 5 % of its; then it holds if "
-        "A < B < C there.",
         rows,
-        UNKNOWN if not alike else HOLDS if wanted["A"] < found.share < 1 else NOT,
-        "C is larger for its sin Ωt, as the text says. A and B differ by "
-        f"{abs(areas['B'] / areas['A'] - 1):.1%} only. At I₀ = {found.current:.2f} µA/cm² A has "
-        f"its share, and B {found.share:.3f} of C in place of {wanted['B']:.3f}, which it never "
-        f"reaches (at most {found.most:.3f}).",
+        UNKNOWN if not alike else verdict(wanted["A"] < found.share < 1),
+        areas=areas,
+        found=found,
+        wanted=wanted,
     )
 
 
 def area_with_entanglement() -> Claim:
-    """The area against θ, normalised and not."""
+    """Measure the area against θ, normalised and not."""
     rows: list[Row] = []
     for alpha0 in ALPHAS:
         flat, grown = (area_ratios(alpha0, normalised=n) for n in (True, False))
@@ -144,23 +130,19 @@ def area_with_entanglement() -> Claim:
             )
     right = all(rises(area_ratios(a, normalised=True)) for a in ALPHAS)
     left = all(rises(area_ratios(a, normalised=False)) for a in ALPHAS)
-    return Claim(
+    return paper_claim(
+        "claim_area_with_entanglement",
         "area grows with entanglement",
         (12, 14, "table-1", "headline"),
-        "the higher the entanglement, the larger the hysteretic area, maximal for θ = π/4",
-        "Areas over the coherent source's at 17 angles from 0 to π/4. Holds if they rise with θ "
-        "for the normalised state; otherwise it does not hold, for without the norm there is no "
-        "state whose entanglement could be meant. The unnormalised ratios are beside it.",
-        tuple(rows),
-        HOLDS if right else NOT,
-        f"Normalised, every ratio is 1: (a₁ + a₂)|s⟩ = α|s⟩ (in a Fock space to "
-        f"{fock_error():.0e}). {'Only the' if left else 'The'} unnormalised source's area grows, "
-        "with the current, by ⟨s|s⟩ = 1 + sin 2θ e^{−|α|²}.",
+        rows,
+        verdict(right),
+        fock_error=fock_error(),
+        left=left,
     )
 
 
 def area_follows_entropy() -> Claim:
-    """Two measures of memory, over θ and over α₀."""
+    """Compare two measures of memory, over θ and over α₀."""
     tops = [entropy(THETA, a) for a in ALPHAS]
     ours = [area_ratios(a, normalised=False)[-1] for a in ALPHAS]
     paper = [table_areas(a)[THETA] / table_areas(a)[0.0] for a in ALPHAS]
@@ -169,22 +151,20 @@ def area_follows_entropy() -> Claim:
          "ratio, unnormalised": r, "ratio, Table I": p}
         for a, s, r, p in zip(ALPHAS, tops, ours, paper, strict=True)
     )  # fmt: skip
-    return Claim(
+    return paper_claim(
+        "claim_area_follows_entropy",
         "area and entropy measure the same memory",
         (14, "headline"),
-        "an increase in the von Neumann entropy is followed by an increase in the area",
-        "The ratio of areas at θ = π/4 as the entropy grows with α₀. Holds if ours and Table I's "
-        "rise; in part if only one does.",
         rows,
-        HOLDS if rises(ours) and rises(paper) else IN_PART if rises(ours) or rises(paper) else NOT,
-        f"The entropy rises ({tops[0]:.3f}, {tops[1]:.3f}, {tops[2]:.3f} nats) and the ratio "
-        f"falls, ours ({ours[0]:.3f}, {ours[1]:.3f}, {ours[2]:.3f}) as the paper's own "
-        f"({paper[0]:.3f}, {paper[1]:.3f}, {paper[2]:.3f}).",
+        verdict(rises(ours) and rises(paper), in_part=rises(ours) or rises(paper)),
+        tops=tops,
+        ours=ours,
+        paper=paper,
     )
 
 
 def maximally_entangled() -> Claim:
-    """The entropy of figure 13, and whose."""
+    """Measure the entropy of figure 13, and whose it is."""
     rows: list[Row] = []
     for alpha in (*ALPHAS, 3.0, 6.0):
         values = [entropy(float(t), alpha) for t in THETAS]
@@ -201,25 +181,19 @@ def maximally_entangled() -> Claim:
     mean = [float(np.mean(entanglement_entropy(THETA, a * np.sin(phases)))) for a in ALPHAS]
     up = all(row["rises with θ"] == "yes" for row in rows)
     full = all(float(row["S(π/4)/ln 2"]) > 0.99 for row in rows[:3])
-    return Claim(
+    return paper_claim(
+        "claim_maximally_entangled",
         "maximally entangled at θ = π/4",
         (13,),
-        "the entropy grows from θ = 0 (not entangled) to π/4 (maximally entangled), where the "
-        "reduced state is maximally mixed, S = ln d",
-        "S of the normalised state at the largest |α(t)| = α₀. Holds if it rises with θ and "
-        "exceeds 0.99 ln 2 at π/4 for the paper's α₀; in part if it only rises. Which state "
-        "figure 13 is for is not stated.",
-        tuple(rows),
-        (HOLDS if full else IN_PART) if up else NOT,
-        f"It rises with θ, but at π/4 it is {float(rows[0]['S(π/4)/ln 2']):.2f}, "
-        f"{float(rows[1]['S(π/4)/ln 2']):.2f} and {float(rows[2]['S(π/4)/ln 2']):.2f} of ln 2 for "
-        f"α₀ = 1, 1.5 and 2, less on the mean of a period ({mean[0]:.3f}, {mean[1]:.3f}, "
-        f"{mean[2]:.3f} nats): |0⟩ and |α⟩ are not orthogonal.",
+        rows,
+        verdict(up and full, in_part=up),
+        rows=rows,
+        mean=mean,
     )
 
 
 def landauer() -> Claim:
-    """Heat, area and entropy."""
+    """Compare heat, area and entropy."""
     rows: list[Row] = []
     for alpha0 in ALPHAS:
         for normalised in (True, False):
@@ -239,25 +213,18 @@ def landauer() -> Claim:
             )
     change = max(abs(float(r["over the coherent source's"]) - 1) for r in rows[::2])
     least = min(float(r["heat on 1 µm² over k_B T S"]) for r in rows)
-    return Claim(
+    return paper_claim(
+        "claim_landauer",
         "Landauer's principle links area and entropy",
         (14,),
-        "the larger the area, the larger the dissipated energy, which corresponds to a larger "
-        "loss of information, a larger entropy",
-        "Heat of the memristor in a period, ∫(V − V_K)²/Z dt, with the entangled source over that "
-        "with the coherent one, and on a square micrometre over k_B T S (6.3 °C). Holds if the "
-        "normalised state's heat changes by at least k_B T S; in part if it changes at all "
-        "(more than 1e-9); ∮V dI itself is no energy (mV µA/cm²).",
-        tuple(rows),
+        rows,
         NOT if change < 1e-9 else IN_PART,
-        "With the state normalised the heat does not depend on the entropy at all. Unnormalised "
-        "it follows the larger current. Either way a period's heat on a square micrometre is at "
-        f"least {least:.0f} times k_B T S: Landauer's bound is met, and decides nothing.",
+        least=least,
     )
 
 
 def area_is_memory() -> Claim:
-    """What is left of the area without any memory."""
+    """Measure what is left of the area without any memory."""
     drives: dict[str, AnyDrive] = {"classical": classical()}
     drives |= {f"coherent, α₀ = {a:g}": coherent(a) for a in ALPHAS}
     drives |= {
@@ -276,15 +243,11 @@ def area_is_memory() -> Claim:
             }
         )
     shares = [float(row["frozen/area"]) for row in rows]
-    return Claim(
+    return paper_claim(
+        "claim_area_is_memory",
         "the area measures the memory",
         (7, 9, 10, 11, 12),
-        "the area of the hysteresis loop is a measure of the persistence of the memory",
-        "The area against that of the same circuit with the gate frozen at its mean conductance: "
-        "a resistance and a capacitance, which remember no gate. Holds if frozen loops have less "
-        "than a tenth of the area, in part if less than a half.",
-        tuple(rows),
-        HOLDS if max(shares) < 0.1 else IN_PART if max(shares) < 0.5 else NOT,
-        f"Frozen, {min(shares):.2f} to {max(shares):.2f} of the area is left: it is the phase lag "
-        "of the capacitance. The gate's memory sets the mean conductance, not the loop.",
+        rows,
+        verdict(max(shares) < 0.1, in_part=max(shares) < 0.5),
+        shares=shares,
     )

@@ -6,10 +6,10 @@ import numpy as np
 
 from qbrain.reference.hodgkin_huxley.memristor_loops import lobe_areas
 
-from ...papers.claims import HOLDS, IN_PART, NOT, Claim, Row, falls
+from ...papers.claims import Claim, Row, falls, verdict
 from .measures import nonlinearity
 from .memristor import VOLTAGES, averaged, classical_gap
-from .model import CLOSED, RESTING, AnyDrive, classical, coherent, cycle, entangled
+from .model import CLOSED, RESTING, AnyDrive, classical, coherent, cycle, entangled, paper_claim
 from .trajectories import potassium_alone, response, settling, spread, swing
 
 __all__ = [
@@ -24,7 +24,7 @@ __all__ = [
 
 
 def linear_at_voltage() -> Claim:
-    """Loops become lines as the source's voltage grows."""
+    """Measure whether loops become lines as the source's voltage grows."""
     rows: list[Row] = []
     bent: dict[str, list[float]] = {"inductor": [], "memristor": []}
     for voltage in VOLTAGES:
@@ -34,24 +34,19 @@ def linear_at_voltage() -> Claim:
         rows.append({"V": voltage, **{f"in the {b}'s branch": f[-1] for b, f in bent.items()}})
     straight = [falls(found) and found[-1] < found[0] / 10 for found in bent.values()]
     ours, other = bent["inductor"], bent["memristor"]
-    return Claim(
+    return paper_claim(
+        "claim_linear_at_voltage",
         "linearity as the voltage grows",
         (3,),
-        "the memristor starts to show linearity in the hysteresis curves as we increase the "
-        "voltage",
-        "1 − (∑VI)²/(∑V²∑I²) over figure 3's window, with the source in series with the inductor "
-        "(figure 3's choice) and with the memristor: the paper does not say where. It turns "
-        "linear if this falls from each V to the next and ends below a tenth of its first value. "
-        "Holds if so in both branches, in part if in one.",
-        tuple(rows),
-        HOLDS if all(straight) else IN_PART if any(straight) else NOT,
-        f"In the inductor's branch it falls from {ours[0]:.3f} to {ours[-1]:.4f}: charge flows "
-        f"one way and γ saturates. In the memristor's it first grows ({max(other):.3f}).",
+        rows,
+        verdict(all(straight), in_part=any(straight)),
+        ours=ours,
+        other=other,
     )
 
 
 def quantum_loops() -> Claim:
-    """A pinched loop, and whether it is a quantum one."""
+    """Measure whether the loop is pinched, and whether it is a quantum one."""
     run = averaged(0.0)
     lobes = np.abs(lobe_areas(run.voltage.values, run.current.values))
     gaps = {v: classical_gap(v) for v in VOLTAGES}
@@ -59,26 +54,21 @@ def quantum_loops() -> Claim:
     rows: list[Row] = [
         {"V": v, "difference from the classical circuit": gap} for v, gap in gaps.items()
     ]
-    return Claim(
+    return paper_claim(
+        "claim_quantum_loops",
         "hysteresis loops of a quantum memristor",
         (3,),
-        "the quantum memristor's current shows hysteresis loops",
-        "Areas of the lobes between zeros of V at V = 0, and the largest difference of ⟨q⟩ from "
-        "the classical circuit's charge (three equations, no ħ, heat or measurement). Holds if "
-        "there are lobes and the two differ by more than 1e-6; in part if there are lobes of the "
-        "classical circuit only.",
         (
             {"largest lobe": float(lobes.max()), "lobes": len(lobes)},
             *rows,
         ),
-        (HOLDS if worst > 1e-6 else IN_PART) if lobes.max() > 1e-3 else NOT,
-        f"There are pinched loops, but averaged over the records they are the classical "
-        f"circuit's to {worst:.0e}: what is quantum is in the variances and in single records.",
+        verdict(lobes.max() > 1e-3 and worst > 1e-6, in_part=lobes.max() > 1e-3),
+        worst=worst,
     )
 
 
 def first_spike() -> Claim:
-    """A spike of V and a quick relaxation in the classical model."""
+    """Look for a spike of V and a quick relaxation in the classical model."""
     run, drive = potassium_alone(), classical()
     v, t = run.voltage.values, run.time.values
     count = int(t[-1] / drive.period)
@@ -90,23 +80,20 @@ def first_spike() -> Claim:
     first = int(np.argmax(peaks))
     below = (i for i, p in enumerate(peaks) if i > first and p - peaks[-1] < 0.1 * span)
     after = next(below, count) - first
-    return Claim(
+    return paper_claim(
+        "claim_first_spike",
         "initial spike of the classical model",
         (8,),
-        "an initial spike in the voltage, followed by a quick relaxation",
-        "Peaks of V in each period, in units of the limit cycle's swing above the last. Holds if "
-        "the highest is within the first three periods and exceeds the last by half a swing; in "
-        "part if it is early but lower.",
         tuple({"period": k + 1, "peak of V, mV": peak} for k, peak in enumerate(peaks[:8])),
-        (HOLDS if over > 0.5 else IN_PART) if first < 3 and over > 0 else NOT,
-        f"The highest peak, in period {first + 1}, is {over:.2f} swings above the last; after "
-        f"{after} periods a tenth of a swing is left. It is the charging of the membrane through "
-        "a channel that is still closed.",
+        verdict(first < 3 and over > 0.5, in_part=first < 3 and over > 0),
+        first=first,
+        over=over,
+        after=after,
     )
 
 
 def classical_reproduced() -> Claim:
-    """The classical model within the quantized one."""
+    """Look for the classical model within the quantized one."""
     run, drive = potassium_alone(), classical()
     span = float(np.ptp(cycle(drive, dynamic=True).voltage))
     same = float(np.abs(run.voltage - response(drive, RESTING, "circuit").voltage).max()) / span
@@ -118,20 +105,15 @@ def classical_reproduced() -> Claim:
     ]
     for law, area in areas.items():
         rows.append({"law": law, "area, mV µA/cm²": area})
-    return Claim(
+    return paper_claim(
+        "claim_classical_reproduced",
         "the classical model is reproduced",
         (7, 8),
-        "the behaviour of the classical model can be reproduced in the quantum regime, the spike "
-        "replaced by a slow relaxation",
-        "Largest difference of V over the window between figure 8 and figure 7, in swings of the "
-        "limit cycle. Holds if both the circuit and the closed form are within 0.01; in part if "
-        "only the circuit is.",
-        tuple(rows),
-        (HOLDS if quasi < 0.01 else IN_PART) if same < 0.01 else NOT,
-        f"The averaged quantized circuit is the classical one ({same:.0e}). The closed form is "
-        f"not, by {quasi:.2f} swings at the start, and its loop is "
-        f"{areas['closed form'] / areas['circuit']:.3f} of the circuit's: the difference is the "
-        "approximation's, not quantum.",
+        rows,
+        verdict(same < 0.01 and quasi < 0.01, in_part=same < 0.01),
+        same=same,
+        quasi=quasi,
+        areas=areas,
     )
 
 
@@ -145,7 +127,7 @@ def _drives() -> dict[str, tuple[AnyDrive, float]]:
 
 
 def limit_cycle_for_all() -> Claim:
-    """One limit cycle for all starts."""
+    """Measure whether all starts end in one limit cycle."""
     rows: list[Row] = []
     for name, (drive, _) in _drives().items():
         first, last = spread(drive)
@@ -161,24 +143,19 @@ def limit_cycle_for_all() -> Claim:
     left = max(float(row["last period"]) for row in rows)
     most = max(float(row["multiplier"]) for row in rows)
     areas = min(float(row["area, mV µA/cm²"]) for row in rows)
-    return Claim(
+    return paper_claim(
+        "claim_limit_cycle_for_all",
         "relaxation into one limit cycle",
         (7, 9, 12),
-        "the system eventually relaxes into a limit cycle, which is independent of the initial "
-        "conditions, and its curve is a hysteresis loop",
-        "How far V differs between four starts (n = 0.1 to 0.9) in the first and in the last "
-        "period, in swings; what one period leaves of a small deviation (Floquet multiplier); the "
-        "area. Holds if the last is below 0.01, every multiplier below 1 and every area above "
-        "zero.",
-        tuple(rows),
-        HOLDS if left < 0.01 and most < 1 and areas > 0 else NOT,
-        f"After 30 ms {left:.4f} of a swing is left of the starts; a period leaves at most "
-        f"{most:.2f} of a deviation.",
+        rows,
+        verdict(left < 0.01 and most < 1 and areas > 0),
+        left=left,
+        most=most,
     )
 
 
 def conductance_rises() -> Claim:
-    """S-shaped growth and saturation of the conductance."""
+    """Measure whether the conductance grows S-shaped and saturates."""
     rows: list[Row] = []
     shaped: dict[str, list[bool]] = {"closed": [], "circuit": []}
     risen = []
@@ -199,29 +176,19 @@ def conductance_rises() -> Claim:
             risen.append(r.monotonic and r.saturated)
             found.append(r.delay > drive.period / 2)
     quantum = shaped["closed"][1:]
-    return Claim(
+    grown = all(risen) and any(quantum)
+    return paper_claim(
+        "claim_conductance_rises",
         "s-shaped, saturating conductance",
         (7, 9, 12),
-        "the conductance rises as an s-shaped curve and saturates, with a noticeable delay for "
-        "the quantum sources",
-        "The mean conductance of the last period, as it moves on. It rises if it never falls by "
-        "more than 1 % of its rise, saturates if the last period moves it by less than 1 %, and "
-        "is s-shaped if it is steepest more than half a period after the first mean. Holds if "
-        "all rise and saturate and those of the quantum sources are s-shaped by the closed form "
-        "and by the circuit; in part if by one of them.",
-        tuple(rows),
-        (HOLDS if all(quantum + shaped["circuit"][1:]) else IN_PART)
-        if all(risen) and any(quantum)
-        else NOT,
-        f"All rise and saturate. By the closed form the quantum sources' are s-shaped, steepest "
-        f"{float(rows[2]['steepest after, periods']):.1f} periods in; by the circuit itself, "
-        "switched on at once, they are steepest at the start. With a channel that starts "
-        "more open than its limit cycle the conductance falls instead.",
+        rows,
+        verdict(grown and all(quantum + shaped["circuit"][1:]), in_part=grown),
+        rows=rows,
     )
 
 
 def oscillation_shrinks() -> Claim:
-    """No spike, but a slow decrease of the voltage's oscillations."""
+    """Measure whether the voltage's oscillations shrink slowly, without a spike."""
     drive = coherent()
     rows: list[Row] = []
     for law in ("closed", "circuit"):
@@ -233,16 +200,12 @@ def oscillation_shrinks() -> Claim:
     highest = float(response(drive, CLOSED).voltage.max())
     peak = highest - float(cycle(drive).voltage.max())
     spike = peak / float(closed["last"])
-    return Claim(
+    return paper_claim(
+        "claim_oscillation_shrinks",
         "slow decrease of the oscillations",
         (9,),
-        "no spike in the voltage, but quite a slow decrease in the oscillation amplitude",
-        "The swing of V in the first, the fourth and the last period, and how far the highest V "
-        "is above the limit cycle's, in swings. Holds if the swing falls and the excess is below "
-        "half a swing by the closed form; in part if only one does.",
-        tuple(rows),
-        HOLDS if down and spike < 0.5 else IN_PART if down or spike < 0.5 else NOT,
-        f"The swing falls from {float(closed['first swing, mV']):.1f} to "
-        f"{float(closed['last']):.1f} mV, as the impedance falls; the highest V is {spike:.2f} "
-        "swings above the limit cycle's.",
+        rows,
+        verdict(down and spike < 0.5, in_part=down or spike < 0.5),
+        closed=closed,
+        spike=spike,
     )

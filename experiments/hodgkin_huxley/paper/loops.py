@@ -29,6 +29,7 @@ from .model import (
     coherent,
     cycle,
     entangled,
+    paper_figure,
     printed_cycle,
     source_parameters,
     traced,
@@ -38,12 +39,12 @@ __all__ = ["figure_10", "figure_11", "figure_13", "figure_14", "headline"]
 
 
 def figure_10() -> PaperFigure:
-    """The entangled source's loop, α₀ = 1.5."""
+    """Recompute the entangled source's loop, α₀ = 1.5."""
     return _loops(10, 1.5, "189.42 (θ = π/4)")
 
 
 def figure_11() -> PaperFigure:
-    """The entangled source's loop, α₀ = 2."""
+    """Recompute the entangled source's loop, α₀ = 2."""
     return _loops(11, 2.0, "215.03 (θ = π/4)")
 
 
@@ -95,18 +96,11 @@ def _loops(number: int, alpha0: float, paper: str) -> PaperFigure:
         if printed is None
         else f"Eq. 25 as printed gives {printed.area:.0f}."
     )
-    return PaperFigure(
+    return paper_figure(
         number,
         f"Loop of the entangled source (α₀ = {alpha0:g})",
         (*channel_parameters(), *source_parameters(alpha0, theta=True)),
         data,
-        "The paper shows a loop larger than at α₀ = 1, and of another shape.",
-        f"We find an area {growth['closed']:.2f} times that at α₀ = 1 with the state normalised, "
-        f"and {growth['unnormalised']:.2f} times with the paper's unnormalised one; a linear "
-        f"channel would have {alpha0**2:g}.",
-        f"{gone} Eq. 24 is off by up to {series:.2f} of Eq. 23's amplitude, though Eq. 23 has a "
-        "Fourier series (of modified Bessel functions). With the gate frozen at its mean, where "
-        f"nothing is remembered, the area is still {frozen / cycle(right).area:.2f} of it.",
         (
             Variation(
                 "theta", "π/4", "0", "area unnormalised, mV µA/cm²",
@@ -124,6 +118,12 @@ def _loops(number: int, alpha0: float, paper: str) -> PaperFigure:
                 f"{table_areas(alpha0)[THETA] / table_areas(1.0)[THETA]:.3f}",
             ),
         ),
+        text="loops",
+        growth=growth,
+        alpha0=alpha0,
+        gone=gone,
+        series=series,
+        frozen_share=frozen / cycle(right).area,
     )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def _series_error(alpha0: float) -> float:
 
 
 def figure_13() -> PaperFigure:
-    """The entropy of one mode against θ."""
+    """Recompute the entropy of one mode against θ."""
     fine = np.linspace(0, math.pi / 4, 101)
     phases = 2 * math.pi * (np.arange(256) + 0.5) / 256
     peak = np.array([[entropy(t, a) for t in fine] for a in ALPHAS])
@@ -160,7 +160,7 @@ def figure_13() -> PaperFigure:
         {"alpha0": list(ALPHAS), "theta": ("theta", fine, {"units": "rad"})},
     )
     top = {a: float(row[-1]) for a, row in zip(ALPHAS, peak, strict=True)}
-    return PaperFigure(
+    return paper_figure(
         13,
         "Entropy of one mode against θ",
         (
@@ -172,14 +172,6 @@ def figure_13() -> PaperFigure:
             ),
         ),
         data,
-        "The paper shows the von Neumann entropy growing with θ from 0 to π/4, 'maximally "
-        "entangled', where it calls the reduced state maximally mixed.",
-        f"We find that growth for every α₀; at π/4 the normalised state has {top[1.0]:.3f}, "
-        f"{top[1.5]:.3f} and {top[2.0]:.3f} nats for α₀ = 1, 1.5 and 2.",
-        f"|0⟩ and |α⟩ overlap, so that ln 2 = {math.log(2):.3f} is reached only for |α| → ∞; and "
-        "the state's α(t) vanishes twice a period, with it the entanglement. The text does not "
-        "say which α the figure is for, nor whether ρ₁ was normalised (if not, −tr ρ₁ ln ρ₁ is "
-        f"{float(raw[0, -1]):.3f} at α₀ = 1).",
         (
             Variation(
                 "alpha", "largest", "mean over a period", "entropy at π/4, α₀ = 1",
@@ -204,17 +196,20 @@ def figure_13() -> PaperFigure:
             Comparison(f"entropy at π/4, α₀ = {a:g}, nats", x, float(row[-1]), "maximal, ln d")
             for (a, x), row in zip(top.items(), raw, strict=True)
         ),
+        top=top,
+        ln_two=math.log(2),
+        raw=raw,
     )  # fmt: skip
 
 
 def _unnormalised_entropy(theta: float, alpha: float) -> float:
-    """−tr ρ₁ ln ρ₁ with tr ρ₁ = ⟨s|s⟩: N S − N ln N."""
+    """Return −tr ρ₁ ln ρ₁ with tr ρ₁ = ⟨s|s⟩: N S − N ln N."""
     norm = float(norm_squared(theta, alpha))
     return norm * entropy(theta, alpha) - norm * math.log(norm)
 
 
 def _ratio_data() -> xr.Dataset:
-    """Ratios and entropies over θ and α₀, and those of Table I."""
+    """Collect ratios and entropies over θ and α₀, and those of Table I."""
     rows = [t for t in table_areas(1.0) if t <= 1.01]
     printed = [[table_areas(a)[t] / table_areas(a)[0.0] for t in rows] for a in ALPHAS]
     over: dict[str, tuple[tuple[str, str], list[object]]] = {
@@ -244,14 +239,14 @@ def _ratio_data() -> xr.Dataset:
 
 
 def figure_14() -> PaperFigure:
-    """The ratio of areas against the entropy, α₀ = 1."""
+    """Recompute the ratio of areas against the entropy, α₀ = 1."""
     data = _ratio_data().sel(alpha0=[1.0])
     data["ratio_printed"] = (("alpha0", "theta"), np.array([printed_ratios(1.0)]), {"units": "1"})
     end = float(data.ratio_unnormalised[0, -1])
     off = fock_error()
     printed = printed_ratios(1.0)[-1]
     heats = [heat(entangled(normalised=n)) / heat(coherent()) for n in (True, False)]
-    return PaperFigure(
+    return paper_figure(
         14,
         "Area over the coherent source's, against entropy",
         (
@@ -261,13 +256,6 @@ def figure_14() -> PaperFigure:
             Parameter("theta_range", [0.0, math.pi / 4]),
         ),
         data,
-        "The paper shows the area growing with the entropy, both largest at θ = π/4.",
-        f"We find so for the unnormalised source: at π/4 the ratio is {end:.3f}, and the heat of a "
-        f"period {heats[1]:.3f} times the coherent source's.",
-        "With the state normalised (a₁ + a₂)|s⟩ = α|s⟩ (in a Fock space to "
-        f"{off:.0e}), so that current, ratio and heat are the coherent source's for every θ: the "
-        "entropy changes and nothing else does. The growth is that of the current by ⟨s|s⟩, "
-        "which is no property of a state.",
         (
             Variation(
                 "alpha_of_figure", "1", "2", "ratio at π/4, unnormalised",
@@ -285,11 +273,14 @@ def figure_14() -> PaperFigure:
             Comparison("ratio at π/4, normalised state", area_ratios(1.0, normalised=True)[-1]),
             Comparison("ratio at π/4, unnormalised", end, printed, "1.542 (Table I)"),
         ),
+        end=end,
+        heats=heats,
+        off=off,
     )  # fmt: skip
 
 
 def headline() -> PaperFigure:
-    """Area against entropy for three α₀: with the state normalised, and without."""
+    """Show area against entropy for three α₀: with the state normalised, and without."""
     data = _ratio_data()
     tops = [float(x) for x in data.entropy[:, -1]]
     ours = [float(x) for x in data.ratio_unnormalised[:, -1]]
@@ -301,7 +292,7 @@ def headline() -> PaperFigure:
         **{f"ratio at π/4, Table I, α₀ {a:g}": x for a, x in zip(ALPHAS, paper, strict=True)},
         "largest error of <a1 + a2> = α, Fock space": off,
     }
-    return PaperFigure(
+    return paper_figure(
         "headline",
         "Does entanglement enlarge the memory's loop?",
         (
@@ -310,15 +301,6 @@ def headline() -> PaperFigure:
             Parameter("theta_range", [0.0, math.pi / 4]),
         ),
         data,
-        "The paper's main result is that the loop's area, taken as the memory's persistence, "
-        "grows with entanglement.",
-        "We find the ratio of areas to be 1 for every θ and α₀ once the state is normalised: "
-        f"(a₁ + a₂)|s⟩ = α|s⟩, in a Fock space to {off:.0e}. Unnormalised it grows with θ, to "
-        f"{ours[0]:.3f}, {ours[1]:.3f} and {ours[2]:.3f} (Table I: {paper[0]:.3f}, "
-        f"{paper[1]:.3f}, {paper[2]:.3f}).",
-        f"And it falls with α₀, where the entropy grows ({tops[0]:.3f}, {tops[1]:.3f}, "
-        f"{tops[2]:.3f} nats): what grows is the overlap e^(−|α|²) that makes the norm, and this "
-        "is large where the state is hardly entangled.",
         (
             Variation(
                 "normalised", "yes", "no", "ratio at π/4, α₀ = 1",
@@ -330,6 +312,10 @@ def headline() -> PaperFigure:
             Comparison(f"ratio at π/4, unnormalised, α₀ = {a:g}", x, _or_none(a), f"{p:.3f}")
             for a, x, p in zip(ALPHAS, ours, paper, strict=True)
         ),
+        off=off,
+        ours=ours,
+        paper=paper,
+        tops=tops,
     )  # fmt: skip
 
 

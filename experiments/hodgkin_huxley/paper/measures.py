@@ -26,13 +26,13 @@ Array = NDArray[np.float64]
 
 
 def nonlinearity(voltage: ArrayLike, current: ArrayLike) -> float:
-    """1 − (∑VI)²/(∑V²∑I²): 0 for a line through the origin, 1 where they are unrelated."""
+    """Return 1 − (∑VI)²/(∑V²∑I²): 0 for a line through the origin, 1 if they are unrelated."""
     v, i = np.asarray(voltage, dtype=float), np.asarray(current, dtype=float)
     return float(1 - np.dot(v, i) ** 2 / (np.dot(v, v) * np.dot(i, i)))
 
 
 def running_mean(times: ArrayLike, values: ArrayLike, period: float) -> tuple[Array, Array]:
-    """Means over the period that ends at each time from the first such time on: (times, means)."""
+    """Average over the period that ends at each time, from the first such on: (times, means)."""
     t, x = np.asarray(times, dtype=float), np.asarray(values, dtype=float)
     whole = cumulative_trapezoid(x, t, initial=0)
     late = t >= t[0] + period
@@ -56,17 +56,17 @@ class Rise:
 
     @property
     def monotonic(self) -> bool:
-        """Whether it rises and never falls by more than 1 % of the rise."""
+        """Say whether it rises and never falls by more than 1 % of the rise."""
         return self.last > self.first and self.fall < 0.01
 
     @property
     def saturated(self) -> bool:
-        """Whether the last period moved it by less than 1 % of the rise."""
+        """Say whether the last period moved it by less than 1 % of the rise."""
         return self.left < 0.01
 
 
 def rise(times: ArrayLike, values: ArrayLike, period: float) -> Rise:
-    """See :class:`Rise`."""
+    """Measure a :class:`Rise`."""
     t, mean = running_mean(times, values, period)
     span = abs(float(mean[-1] - mean[0])) or math.inf
     fall = float((np.maximum.accumulate(mean) - mean).max())
@@ -79,7 +79,7 @@ def rise(times: ArrayLike, values: ArrayLike, period: float) -> Rise:
 def frozen_area(
     current: ArrayLike, frequency: float, capacitance: float, impedance: float
 ) -> float:
-    """|∮ V dI| of a capacitance and a fixed resistance under one period of a current.
+    """Return |∮ V dI| of a capacitance and a fixed resistance under one period of a current.
 
     The memory is taken out: V_k = Z I_k/(1 + ikΩCZ) of every harmonic.
 
@@ -98,12 +98,12 @@ def frozen_area(
 
 
 def capacitor_area(current: ArrayLike, frequency: float, capacitance: float) -> float:
-    """|∮ V dI| of the capacitance alone, which remembers nothing."""
+    """Return |∮ V dI| of the capacitance alone, which remembers nothing."""
     return frozen_area(current, frequency, capacitance, math.inf)
 
 
 def dissipated(voltage: ArrayLike, conductance: ArrayLike, reversal: float, period: float) -> float:
-    """Heat of the memristor in one period, ∫(V − V_K)²/Z dt, in pJ/cm² (equispaced, end out)."""
+    """Return the memristor's heat in one period, ∫(V − V_K)²/Z dt, in pJ/cm² (end left out)."""
     v, g = np.asarray(voltage, dtype=float), np.asarray(conductance, dtype=float)
     return float(np.mean((v - reversal) ** 2 * g) * period)
 
@@ -118,7 +118,7 @@ class FockState:
 
 
 def fock_state(theta: float, alpha: float, levels: int = 40) -> FockState:
-    """The entangled state from its amplitudes in a two-mode Fock space, by no closed form.
+    """Build the entangled state from its amplitudes in a two-mode Fock space, no closed form.
 
     Args:
         theta: θ in rad.

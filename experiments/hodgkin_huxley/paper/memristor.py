@@ -21,7 +21,7 @@ from qbrain.reference.hodgkin_huxley.memristor_trajectories import simulate_traj
 
 from ...papers.figures import Comparison, Parameter, Variation
 from .measures import nonlinearity
-from .model import PaperFigure
+from .model import PaperFigure, paper_figure
 
 __all__ = ["VOLTAGES", "averaged", "classical_gap", "figure_3", "fock_gap"]
 
@@ -33,7 +33,7 @@ _TRAJECTORIES = 200
 
 @lru_cache(maxsize=8)
 def averaged(voltage: float, source_in: str = "inductor") -> xr.Dataset:
-    """The average over all records at a source's voltage."""
+    """Return the average over all records at a source's voltage."""
     circuit = MemristorCircuit(
         voltage=voltage, source_in="memristor" if source_in == "memristor" else "inductor"
     )
@@ -42,7 +42,7 @@ def averaged(voltage: float, source_in: str = "inductor") -> xr.Dataset:
 
 @lru_cache(maxsize=8)
 def classical_gap(voltage: float) -> float:
-    """Largest difference of ⟨q⟩ from the charge of the same circuit without quanta or heat."""
+    """Return ⟨q⟩'s largest difference from the same circuit's without quanta or heat."""
     memristor, start = MemristorCircuit().memristor, Start()
 
     def slope(_: float, y: NDArray[np.float64]) -> list[float]:
@@ -59,7 +59,7 @@ def classical_gap(voltage: float) -> float:
 
 @lru_cache(maxsize=1)
 def fock_gap() -> float:
-    """Largest difference of all moments from those of the density matrix itself, to t = 4."""
+    """Return the moments' largest difference from the density matrix's own, to t = 4."""
     times, circuit, start = np.linspace(0, 4, 9), MemristorCircuit(), Start(charge=1.0)
     matrix = simulate_fock(circuit, start, times, levels=40)
     moments = simulate_moments(circuit, start, times)
@@ -69,7 +69,7 @@ def fock_gap() -> float:
 
 @lru_cache(maxsize=1)
 def _monitored() -> xr.Dataset:
-    """Trajectories at V = 0 for each kind of feedback, and the average they are held against."""
+    """Run each kind of feedback at V = 0, and the average they are held against."""
     runs = [
         simulate_trajectories(
             MemristorCircuit(), Start(), _SHOWN, trajectories=_TRAJECTORIES, feedback=kind,
@@ -84,7 +84,7 @@ def _monitored() -> xr.Dataset:
 
 
 def _shift(monitored: xr.Dataset, kind: str) -> tuple[float, float]:
-    """Largest change of the mean charge by the kind of feedback, and its standard error there.
+    """Return the mean charge's largest change by the kind of feedback, and its error there.
 
     Trajectories of all kinds have the same noise, so that differences are taken one by one.
     """
@@ -95,7 +95,7 @@ def _shift(monitored: xr.Dataset, kind: str) -> tuple[float, float]:
 
 
 def figure_3() -> PaperFigure:
-    """Loops of the memristive current at four voltages."""
+    """Recompute loops of the memristive current at four voltages."""
     runs = [averaged(v) for v in VOLTAGES]
     monitored = _monitored()
     average = np.interp(_SHOWN, _TIMES, runs[0].charge.values)
@@ -153,22 +153,11 @@ def figure_3() -> PaperFigure:
         "purity at the end, averaged": float(runs[0].purity[-1]),
     }
     inside = averaged(1.0, "memristor")
-    return PaperFigure(
+    return paper_figure(
         3,
         "Loops of a quantum memristor on an LC circuit",
         _parameters(),
         data,
-        "The paper shows loops of the memristive current against the charge for V = 0, 0.5, 1 "
-        "and 2, which 'start to show linearity' as the voltage grows.",
-        f"We find pinched loops whose distance from a line falls from {bent[0.0]:.3f} (V = 0) to "
-        f"{bent[0.5]:.3f}, {bent[1.0]:.3f} and {bent[2.0]:.4f}: charge flows, μ grows and the "
-        "conductance no longer changes.",
-        f"Averaged over the measurement's records these loops are those of the classical circuit, "
-        f"to {gap:.0e}: the first moments have no ħ, no temperature and no κ in them. Beyond the "
-        "paper: monitored trajectories, whose memory follows their own conditional state or their "
-        "own record, move the mean charge by up to "
-        f"{shift['state'][0]:.3f} ± {shift['state'][1]:.3f} and {shift['record'][0]:.3f} ± "
-        f"{shift['record'][1]:.3f} from those fed back with the mean.",
         (
             Variation(
                 "source_in", "inductor", "memristor", "distance from a line, V = 1",
@@ -185,6 +174,9 @@ def figure_3() -> PaperFigure:
             Comparison("distance from a line, V = 0", bent[0.0], None, "a loop"),
             Comparison("distance from a line, V = 2", bent[2.0], None, "nearly a line"),
         ),
+        bent=bent,
+        gap=gap,
+        shift=shift,
     )  # fmt: skip
 
 

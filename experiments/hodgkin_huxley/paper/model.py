@@ -25,14 +25,15 @@ from qbrain.reference.hodgkin_huxley.quantized_channel import Channel, ChannelEr
 
 from ...papers import figures as paper_figures
 from ...papers.figures import Parameter
+from ...papers.telling import Teller
 
 __all__ = [
     "ALPHAS",
     "CHANNEL",
+    "CITATION",
     "CLOSED",
     "FREQUENCY",
     "OPEN",
-    "PAPER",
     "PHASES",
     "RESTING",
     "THETA",
@@ -43,6 +44,8 @@ __all__ = [
     "coherent",
     "cycle",
     "entangled",
+    "paper_claim",
+    "paper_figure",
     "printed_cycle",
     "source_parameters",
     "traced",
@@ -51,7 +54,7 @@ __all__ = [
 Array = NDArray[np.float64]
 AnyDrive = ClassicalDrive | CoherentDrive | EntangledDrive
 
-PAPER = "Cheng, Gonzalez-Raya, Chen, Sanz and Solano, arXiv:1807.10698"
+CITATION = "Cheng, Gonzalez-Raya, Chen, Sanz and Solano, arXiv:1807.10698"
 FREQUENCY = 5.0  # rad/ms
 _GATE = 0.001
 _AMPLITUDE = 1.5
@@ -73,35 +76,39 @@ CLOSED = 0.1
 class PaperFigure(paper_figures.PaperFigure):
     """One figure of this paper."""
 
-    paper = PAPER
+    paper = CITATION
+
+
+_TELLER = Teller(__package__, PaperFigure)
+paper_figure, paper_claim = _TELLER.figure, _TELLER.claim
 
 
 def classical() -> ClassicalDrive:
-    """I₀ sin²Ωt."""
+    """Return the classical source I₀ sin²Ωt."""
     return ClassicalDrive(_AMPLITUDE, FREQUENCY)
 
 
 def coherent(alpha0: float = 1.0) -> CoherentDrive:
-    """A sin Ωt, A = 1.5 α₀ µA/cm²."""
+    """Return the coherent source A sin Ωt, A = 1.5 α₀ µA/cm²."""
     return CoherentDrive(alpha0, FREQUENCY, _GATE, _SOURCE)
 
 
 def entangled(
     alpha0: float = 1.0, theta: float = THETA, *, normalised: bool = True
 ) -> EntangledDrive:
-    """The entangled source with the state normalised, or the paper's way."""
+    """Return the entangled source with the state normalised, or the paper's way."""
     return EntangledDrive(alpha0, theta, FREQUENCY, _GATE, _SOURCE, normalised=normalised)
 
 
 @lru_cache(maxsize=512)
 def cycle(drive: AnyDrive, *, dynamic: bool = False) -> Loop:
-    """The limit cycle by the right formulas; ``dynamic``: by the circuit's own equation."""
+    """Return the limit cycle by the right formulas, or (``dynamic``) the circuit's equation."""
     return limit_cycle(CHANNEL, drive, dynamic=dynamic)
 
 
 @lru_cache(maxsize=512)
 def printed_cycle(drive: AnyDrive) -> Loop | None:
-    """The limit cycle by Eq. 17, 22 or 25 as printed, or None where they have none."""
+    """Return the limit cycle by Eq. 17, 22 or 25 as printed, or None where there is none."""
     try:
         return limit_cycle(CHANNEL, drive, printed=True)
     except ChannelError:
@@ -109,7 +116,7 @@ def printed_cycle(drive: AnyDrive) -> Loop | None:
 
 
 def traced(loop: Loop | None) -> tuple[Array, Array, Array]:
-    """Current, voltage and conductance at `PHASES` equispaced phases, closed; nan for no loop."""
+    """Trace current, voltage and conductance at `PHASES` equal phases, closed; nan for no loop."""
     if loop is None:
         nothing = np.full(PHASES + 1, np.nan)
         return nothing, nothing, nothing
@@ -120,7 +127,7 @@ def traced(loop: Loop | None) -> tuple[Array, Array, Array]:
 
 
 def channel_parameters() -> tuple[Parameter, ...]:
-    """The potassium channel's, with why."""
+    """List the potassium channel's parameters, with why."""
     squid = "none stated; the squid axon's of 1952"
     return (
         Parameter("z_min", CHANNEL.z_min, f"{squid} (1/36 kΩ cm²)"),
@@ -141,7 +148,7 @@ def channel_parameters() -> tuple[Parameter, ...]:
 
 
 def source_parameters(alpha0: float | list[float], theta: bool = False) -> tuple[Parameter, ...]:
-    """The quantum source's."""
+    """List the quantum source's parameters."""
     found: tuple[Parameter, ...] = (
         Parameter("alpha0", alpha0),
         Parameter("gate_capacitance", _GATE, "none stated (C_g in µF/cm²); weak beside C_c"),

@@ -23,7 +23,7 @@ _SHOWN = 15.0  # ms
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """The picture of a figure's dataset; which one it is, its attributes say."""
+    """Draw the picture of a figure's dataset; which one it is, its attributes say."""
     drawers: dict[str, Callable[[xr.Dataset], Figure]] = {
         "3": _figure_3,
         "7": _response,
@@ -148,7 +148,7 @@ def _figure_8(data: xr.Dataset) -> Figure:
 
 
 def _over_time(panel: Axes, time: Any, voltage: Any, conductance: Any) -> None:
-    """V (blue) and the conductance (red) over the first milliseconds, as the paper draws them."""
+    """Draw V (blue) and the conductance (red) over the first milliseconds, as the paper does."""
     part = time <= _SHOWN
     line(panel, time[part], voltage[part], _VOLTAGE, lw=0.9)
     panel.set_xlabel(_TIME, fontsize=9)
@@ -163,6 +163,6 @@ def _over_time(panel: Axes, time: Any, voltage: Any, conductance: Any) -> None:
 
 
 def _apart(figure: Figure) -> None:
-    """Room between the label of a right-hand axis and that of the next panel."""
+    """Make room between the label of a right-hand axis and that of the next panel."""
     engine: Any = figure.get_layout_engine()
     engine.set(wspace=0.06)

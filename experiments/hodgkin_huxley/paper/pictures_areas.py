@@ -34,7 +34,7 @@ _RATIO = "area over the coherent source's"
 
 
 def loops(data: xr.Dataset) -> Figure:
-    """Figures 10 and 11."""
+    """Draw figures 10 and 11."""
     figure, axes = grid(1, 2, (10, 4.0), width_ratios=[1.2, 1])
     left, right = axes[0]
     for law in data.law.values:
@@ -54,7 +54,7 @@ def loops(data: xr.Dataset) -> Figure:
 
 
 def entropies(data: xr.Dataset) -> Figure:
-    """Figure 13."""
+    """Draw figure 13."""
     figure, axes = grid(1, 2, (10, 3.9))
     left, right = axes[0]
     for colour, alpha0 in zip(COLOURS, data.alpha0.values, strict=False):
@@ -95,7 +95,7 @@ def entropies(data: xr.Dataset) -> Figure:
 
 
 def ratio_against_entropy(data: xr.Dataset) -> Figure:
-    """Figure 14."""
+    """Draw figure 14."""
     figure, axes = grid(1, 1, (9, 4.4))
     panel, one = axes[0, 0], data.isel(alpha0=0)
     for name, label, colour, style in (
@@ -112,7 +112,7 @@ def ratio_against_entropy(data: xr.Dataset) -> Figure:
 
 
 def headline(data: xr.Dataset) -> Figure:
-    """Normalised beside unnormalised, three amplitudes."""
+    """Draw normalised beside unnormalised, three amplitudes."""
     figure, axes = grid(1, 2, (11, 4.4), width_ratios=[1.5, 1])
     left, right = axes[0]
     for colour, alpha0, marker in zip(COLOURS, data.alpha0.values, "ovD", strict=False):
@@ -150,7 +150,7 @@ def headline(data: xr.Dataset) -> Figure:
 
 
 def table_one(data: xr.Dataset) -> Figure:
-    """Table I (b), the fit, its residuals; the sensitivity of the fits."""
+    """Draw Table I (b), the fit, its residuals, and the sensitivity of the fits."""
     figure, axes = grid(1, 3, (13, 4.2), width_ratios=[1.1, 1.3, 1])
     left, middle, right = axes[0]
     sine = np.sin(2 * data.theta)
@@ -198,7 +198,7 @@ def table_one(data: xr.Dataset) -> Figure:
 
 
 def circuits(data: xr.Dataset) -> Figure:
-    """Convergence against steps and shots; the coupled pair."""
+    """Draw convergence against steps and shots, and the coupled pair."""
     figure, axes = grid(2, 3, (12.5, 7))
     steps, shots, over = axes[0]
     for colour, kind, label in (

@@ -27,6 +27,7 @@ from .model import (
     coherent,
     cycle,
     entangled,
+    paper_figure,
     printed_cycle,
     source_parameters,
     traced,
@@ -45,27 +46,17 @@ _LONG = {
 
 
 def figure_7() -> PaperFigure:
-    """The quantized channel under a classical source."""
+    """Recompute the quantized channel under a classical source."""
     drive = classical()
     laws = {law: (drive, law) for law in ("closed", "circuit", "printed")}
     data, measures = _data(laws, RESTING)
     peak = {law: float(data.voltage.sel(law=law).max()) for law in laws}
     settled = settling(drive, RESTING)
-    return PaperFigure(
+    return paper_figure(
         7,
         "Quantized channel, classical source",
         (*channel_parameters(), _amplitude(), _resting(), _window()),
         data,
-        "The paper shows a 'small spike in the voltage', a conductance that 'saturates fast' and "
-        "a loop that 'eventually relaxes into a limit cycle'.",
-        f"We find a first peak of {peak['closed']:.1f} mV against "
-        f"{float(cycle(drive).voltage.max()):.1f} mV in the limit cycle, a conductance that rises "
-        f"from {settled.first:.3f} to {settled.last:.3f} mS/cm², and a loop of "
-        f"{cycle(drive).area:.2f} mV µA/cm².",
-        "The closed form takes the voltage to follow the impedance at once; the circuit itself, "
-        f"from V = 0, has a first peak of {peak['circuit']:.1f} mV and a loop of "
-        f"{cycle(drive, dynamic=True).area:.2f}. Eq. 17 as printed has the reactive term's sign "
-        "wrong, so that V leads the current where it should lag.",
         (
             Variation(
                 "initial_n", f"{RESTING:.3f} (V = V_K)", f"{CLOSED:g}", "first peak of V, mV",
@@ -75,11 +66,16 @@ def figure_7() -> PaperFigure:
         ),
         measures,
         _comparisons(drive, data, "60.96 (model B, unit not stated)"),
+        peak=peak,
+        highest=float(cycle(drive).voltage.max()),
+        settled=settled,
+        loop_area=cycle(drive).area,
+        circuit_area=cycle(drive, dynamic=True).area,
     )  # fmt: skip
 
 
 def figure_8() -> PaperFigure:
-    """The classical model, potassium alone."""
+    """Recompute the classical model, potassium alone."""
     drive, run = classical(), potassium_alone()
     same = response(drive, RESTING, "circuit")
     apart = float(np.abs(run.voltage.values - same.voltage.values).max())
@@ -103,7 +99,7 @@ def figure_8() -> PaperFigure:
         "area of the loop, mV µA/cm²": area,
         **_settled(settled),
     }
-    return PaperFigure(
+    return paper_figure(
         8,
         "Classical model, potassium alone",
         (
@@ -114,51 +110,39 @@ def figure_8() -> PaperFigure:
             _window(),
         ),
         data,
-        "The paper shows an initial spike in the voltage, a quick relaxation, and a conductance "
-        "that rises after a short delay, oscillates and relaxes.",
-        f"We find peaks of V that fall from {peaks[0]:.1f} to {peaks[1]:.1f} mV and a conductance "
-        f"whose mean over a period goes from {settled.first:.2f} to {settled.last:.2f} mS/cm².",
-        "Eqs. 5 and 6 are the circuit of Eq. 16: with V₀ = −V_K and a classical source the "
-        f"quantized channel has the same equations, and we find the same voltage to {apart:.0e} "
-        "mV. What differs in the paper's figure 7 is the closed form that replaces the circuit.",
         (_amplitude_variation(drive),),
         measures,
         (Comparison("area of the loop, mV µA/cm²", area, None, "21.83 (model A)"),),
+        peaks=peaks,
+        settled=settled,
+        apart=apart,
     )
 
 
 def figure_9() -> PaperFigure:
-    """The quantized channel under a coherent source."""
+    """Recompute the quantized channel under a coherent source."""
     drive = coherent()
     laws = {law: (drive, law) for law in ("closed", "circuit", "printed")}
     data, measures = _data(laws, CLOSED)
     settled, circuit = settling(drive, CLOSED), settling(drive, CLOSED, "circuit")
     swings = [swing(response(drive, CLOSED), drive.period, k) for k in (0, -1)]
     measures |= {"swing of V, first period, mV": swings[0], "swing of V, last, mV": swings[1]}
-    return PaperFigure(
+    return paper_figure(
         9,
         "Quantized channel, coherent source (α₀ = 1)",
         (*channel_parameters(), *source_parameters(1.0), _closed(), _window()),
         data,
-        "The paper shows no spike but 'quite a slow decrease' of the voltage's oscillations, and "
-        "a conductance that grows after a delay in a 'rather s-shaped' curve.".replace(
-            "'rather s-shaped'", "nearly s-shaped"
-        ),
-        f"We find, with the closed form, a conductance that rises from {settled.first:.4f} to "
-        f"{settled.last:.4f} mS/cm², steepest {settled.delay:.1f} ms in, and a swing of V that "
-        f"shrinks from {swings[0]:.1f} to {swings[1]:.1f} mV.",
-        "The circuit's own equation adds what the closed form leaves out: switched on at once, "
-        "the current leaves an offset on the capacitance, which opens the gate sooner (steepest "
-        f"{circuit.delay:.1f} ms in). Eqs. 21 and 22 as printed have half the amplitude and the "
-        "reactive term's sign wrong.",
         (_start_variation(drive), _frequency_variation()),
         measures,
         _comparisons(drive, data, "102.32 (model C)"),
+        settled=settled,
+        swings=swings,
+        circuit=circuit,
     )
 
 
 def figure_12() -> PaperFigure:
-    """The quantized channel under an entangled source, α₀ = 1."""
+    """Recompute the quantized channel under an entangled source, α₀ = 1."""
     drive, multiplied = entangled(), entangled(normalised=False)
     laws = {
         "closed": (drive, "closed"),
@@ -177,29 +161,23 @@ def figure_12() -> PaperFigure:
         "largest error of <a1 + a2> = α, Fock space": off,
         "area unnormalised/normalised": ratio,
     }
-    return PaperFigure(
+    return paper_figure(
         12,
         "Quantized channel, entangled source (α₀ = 1)",
         (*channel_parameters(), *source_parameters(1.0, theta=True), _closed(), _window()),
         data,
-        "The paper shows oscillations that decrease more clearly than the coherent source's, an "
-        "s-shaped conductance, 'numerical noise' on it, and curves that shrink into a limit cycle.",
-        "We find for the normalised state the trajectory of figure 9: (a₁ + a₂)|s⟩ = α|s⟩ (in a "
-        f"Fock space to {off:.0e}), so that the current does not know of the entanglement.",
-        "The paper's larger loop is the norm left out: it multiplies the current by ⟨s|s⟩ and the "
-        f"area by {ratio:.3f}. Eq. 25 as printed has the reactive terms' sign wrong, 3204 where "
-        "its own expansion gives 2304, and is not the response to Eq. 23 but to the second "
-        "derivative of the unnormalised flux, cut after five terms.",
         (_start_variation(drive), _theta_variation()),
         measures,
         _comparisons(multiplied, data, "157.75 (model D, θ = π/4)", law="unnormalised"),
+        off=off,
+        ratio=ratio,
     )
 
 
 def _data(
     laws: Mapping[str, tuple[AnyDrive, str]], start: float
 ) -> tuple[xr.Dataset, dict[str, float]]:
-    """Trajectories and limit cycles by each law, and their numbers."""
+    """Collect trajectories and limit cycles by each law, and their metrics."""
     names = ("voltage", "conductance", "current", "n")
     runs = {name: response(drive, start, law) for name, (drive, law) in laws.items()}
     loops = {
@@ -259,7 +237,7 @@ def _settled(settled: Rise) -> dict[str, float]:
 def _comparisons(
     drive: AnyDrive, data: xr.Dataset, paper: str, law: str = "closed"
 ) -> tuple[Comparison, ...]:
-    """Ours and the printed formulas', and how far these are off at the same impedance."""
+    """Compare ours with the printed formulas', and these at the same impedance."""
     loop, printed = cycle(drive), printed_cycle(drive)
     right = steady_voltage(CHANNEL, drive, loop.impedance, loop.times)
     wrong = printed_voltage(CHANNEL, drive, loop.impedance, loop.times)

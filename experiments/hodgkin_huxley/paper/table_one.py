@@ -33,6 +33,7 @@ from .model import (
     classical,
     coherent,
     cycle,
+    paper_figure,
     source_parameters,
 )
 
@@ -71,13 +72,13 @@ _EQUATIONS: tuple[Reading, ...] = ("equation 23", "equation 25")
 
 @lru_cache(maxsize=1)
 def table_fit() -> TableFit:
-    """Local bests with the unnormalised drive, the best first."""
+    """Fit with the unnormalised drive; return the local bests, the best first."""
     return fit_table(starts=0, draws=0, shapes=_STARTS, evaluations=4)
 
 
 @lru_cache(maxsize=2)
 def printed_fit(reading: Reading) -> TableFit:
-    """The same with Eq. 23's current as printed, or with Eq. 25's voltage against it."""
+    """Fit with Eq. 23's current as printed, or with Eq. 25's voltage against it."""
     # on its way the search tries shapes whose gates shut, far beyond any voltage
     with np.errstate(all="ignore"):
         return fit_table(reading=reading, starts=0, draws=0, shapes=_STARTS[:2], evaluations=5)
@@ -85,7 +86,7 @@ def printed_fit(reading: Reading) -> TableFit:
 
 @lru_cache(maxsize=2)
 def our_residuals() -> tuple[NDArray[np.float64], float]:
-    """ln(scale · area/printed area) of the figures' own parameters, and the scale.
+    """Return ln(scale · area/printed area) of the figures' own parameters, and the scale.
 
     The scale takes areas in mV µA/cm² to the table's unit.
     """
@@ -95,7 +96,7 @@ def our_residuals() -> tuple[NDArray[np.float64], float]:
 
 @lru_cache(maxsize=1)
 def model_areas() -> dict[str, float]:
-    """Models A (the circuit), B (the closed form) and C of Table I (a), with our parameters."""
+    """Return the areas of models A (circuit), B (closed form) and C of Table I (a), by ours."""
     drive = classical()
     return {
         "A": cycle(drive, dynamic=True).area,
@@ -105,7 +106,7 @@ def model_areas() -> dict[str, float]:
 
 
 def _share(amplitude: float, dynamic: bool) -> float:
-    """Area under I₀ sin²Ωt over model C's."""
+    """Return the area under I₀ sin²Ωt over model C's."""
     drive = ClassicalDrive(amplitude, FREQUENCY)
     return limit_cycle(CHANNEL, drive, dynamic=dynamic, tolerance=1e-5).area / model_areas()["C"]
 
@@ -126,7 +127,7 @@ class ModelCurrents:
 
 @lru_cache(maxsize=1)
 def model_currents() -> ModelCurrents:
-    """See :class:`ModelCurrents`."""
+    """Find the :class:`ModelCurrents`."""
     wanted = MODEL_AREAS["A"] / MODEL_AREAS["C"]
     current = float(brentq(lambda i: _share(i, True) - wanted, 1.5, 8.0, xtol=1e-4))
     top = minimize_scalar(
@@ -136,7 +137,7 @@ def model_currents() -> ModelCurrents:
 
 
 def fourth_row() -> float:
-    """θ of the row between π/4 and 5π/12, by its α₀ = 1 area among those of known sin 2θ."""
+    """Find θ of the row between π/4 and 5π/12, by its α₀ = 1 area among those of known sin 2θ."""
     known = [cell for cell in TABLE_ONE if cell.alpha0 == 1.0]
     row = known.pop(3)
     sines = [math.sin(2 * cell.theta) for cell in known]
@@ -145,7 +146,7 @@ def fourth_row() -> float:
 
 
 def table_one() -> PaperFigure:
-    """The fit, its residuals and its degeneracy; the models A, B and C."""
+    """Recompute the fit, its residuals and its degeneracy, and the models A, B and C."""
     fit, (ours, scale) = table_fit(), our_residuals()
     best, equal = fit.best, fit.equals()
     rms = {"ours": float(np.sqrt(np.mean(ours**2))), "best": best.rms}
@@ -212,7 +213,7 @@ def table_one() -> PaperFigure:
         "largest share of C that model B reaches": found.most,
         "I₀ at which model B does, µA/cm²": found.there,
     }  # fmt: skip
-    return PaperFigure(
+    return paper_figure(
         "table-1",
         "Table I: areas of hysteresis loops",
         (
@@ -227,23 +228,6 @@ def table_one() -> PaperFigure:
             Parameter("fourth_theta", 1.0, "printed as 1, by the areas 1 rad (see below)"),
         ),
         data,
-        "The paper gives fifteen areas of the entangled source, growing with α₀ and with θ up to "
-        "π/4, and areas of models A, B and C.",
-        f"We find all fifteen within {np.abs(best.residuals).max():.1%} (rms {best.rms:.2%}; "
-        f"{np.std(others):.2%} without the worst, {AREAS[worst]:g}) with the unnormalised source, "
-        "Eq. 23 put right; from two starts, no better than "
-        f"{printed['equation 23']:.1%} with it as printed and {printed['equation 25']:.1%} with "
-        "Eq. 25's voltage. The figures' own rounded parameters, with the squid axon's V_K and "
-        f"Z_min, have an rms of {rms['ours']:.2%}. {len(equal)} sets of parameters far apart do "
-        "as well: the Jacobian's singular values of the best are "
-        f"{', '.join(f'{s:.2g}' for s in best.singular_values)}, so that the table fixes two "
-        "numbers of the four.",
-        "A normalised state would have five equal rows. The fourth row fits θ = "
-        f"{fourth_row():.4f} rad. Models A and B are one circuit (see figure 8): we find "
-        f"{ratios['A']:.3f} and {ratios['B']:.3f} of C with I₀ = A, where the table has "
-        f"{wanted['A']:.3f} and {wanted['B']:.3f}. No one I₀ gives both: A's would take "
-        f"{found.current:.2f} µA/cm², and B has at most {found.most:.3f} (at "
-        f"{found.there:.0f} µA/cm²).",
         (
             Variation(
                 "frequency", "5", "10", "rms of the residuals", rms["ours"],
@@ -270,6 +254,19 @@ def table_one() -> PaperFigure:
                 for m in models
             ),
         ),
+        largest_residual=np.abs(best.residuals).max(),
+        best=best,
+        spread_of_others=np.std(others),
+        areas=AREAS,
+        worst=worst,
+        printed=printed,
+        rms=rms,
+        equal=equal,
+        singular_values=', '.join(f'{s:.2g}' for s in best.singular_values),
+        theta=fourth_row(),
+        ratios=ratios,
+        wanted=wanted,
+        found=found,
     )  # fmt: skip
 
 

@@ -38,7 +38,7 @@ STARTS = (CLOSED, RESTING, OPEN, 0.9)
 
 @lru_cache(maxsize=32)
 def response(drive: AnyDrive, start: float, law: str = "closed") -> xr.Dataset:
-    """A trajectory from n = start by the closed form, the circuit itself, or the printed form."""
+    """Run from n = start by the closed form, the circuit itself, or the printed form."""
     if law == "circuit":
         voltage = 0.0 if isinstance(drive, ClassicalDrive) else CHANNEL.reversal
         return simulate_channel_dynamic(
@@ -51,7 +51,7 @@ def response(drive: AnyDrive, start: float, law: str = "closed") -> xr.Dataset:
 
 @lru_cache(maxsize=8)
 def spread(drive: AnyDrive) -> tuple[float, float]:
-    """How far V differs between `STARTS` in the first and in the last period, by its swing."""
+    """Return how far V differs between `STARTS` in the first and last period, by its swing."""
     found = np.stack([response(drive, start).voltage.values for start in STARTS])
     last, first = TIMES[-1] - drive.period <= TIMES, drive.period >= TIMES
     span = float(np.ptp(cycle(drive).voltage))
@@ -60,13 +60,13 @@ def spread(drive: AnyDrive) -> tuple[float, float]:
 
 
 def settling(drive: AnyDrive, start: float, law: str = "closed") -> Rise:
-    """How the conductance settles."""
+    """Measure how the conductance settles."""
     return rise(TIMES, response(drive, start, law).conductance.values, drive.period)
 
 
 @lru_cache(maxsize=1)
 def potassium_alone() -> xr.Dataset:
-    """Eqs. 5 and 6 from V = 0."""
+    """Integrate Eqs. 5 and 6 from V = 0."""
     drive = classical()
     membrane = Membrane(CHANNEL.capacitance, 1 / CHANNEL.z_min, V_K=CHANNEL.reversal)
     return simulate_potassium(
@@ -75,13 +75,13 @@ def potassium_alone() -> xr.Dataset:
 
 
 def swing(run: xr.Dataset, period: float, index: int) -> float:
-    """Of V within the period of that index; −1 is the last."""
+    """Return the swing of V within the period of that index; −1 is the last."""
     begin = TIMES[-1] - period if index == -1 else index * period
     part = (begin <= TIMES) & (begin + period >= TIMES)
     return float(np.ptp(run.voltage.values[part]))
 
 
 def peak(voltage: Array, period: float, index: int) -> float:
-    """The highest V of the first (0) or the last (−1) period."""
+    """Return the highest V of the first (0) or the last (−1) period."""
     part = period >= TIMES if index == 0 else TIMES[-1] - period <= TIMES
     return float(voltage[part].max())

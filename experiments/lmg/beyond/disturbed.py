@@ -12,7 +12,8 @@ from qbrain.reference.lmg.decoherence import Rates, simulate_open
 from qbrain.reference.lmg.stimulus import pulse
 from qbrain.reference.lmg.weak_measurement import simulate_single_shots
 
-from .study import Study, free_run
+from ...papers.figures import Study
+from .model import free_run, told_study
 
 __all__ = ["coupled", "decoherence", "single_shots"]
 
@@ -20,7 +21,7 @@ _GAMMA, _G0 = 0.8, 1.0
 
 
 def single_shots() -> Study:
-    """Each brain under its own weak measurement, against the ensemble's law."""
+    """Run each brain under its own weak measurement, against the ensemble's law."""
     brain, synapse = LMG(20, _GAMMA, _G0), Synapse(tau_r=1.0)
     duration, shots = 24.0, (60, 240, 960)
     strength = 0.5
@@ -57,19 +58,9 @@ def single_shots() -> Study:
         {"neurons": 20, "gamma": _GAMMA, "g0": _G0, "tau_r": 1.0, "strength": strength,
          "trajectories": 400, "seed": 0},
     )  # fmt: skip
-    return Study(
+    return told_study(
         "single-shots",
         "Single shots: a brain that measures itself",
-        "The paper feeds the ensemble's mean activity back. What does one brain do that has only "
-        "its own weak, non-destructive shots?",
-        f"Ancilla shots of strength {strength:g} on N = 20, 400 trajectories, t up to "
-        f"{duration:g}. If shots did not disturb, their noise would average out: with {shots[-1]} "
-        f"of them the mean E stays within {rows['without'][-1]:.4f} (RMS) of the law. They do "
-        f"disturb: the RMS distance is {rows['with'][0]:.3f}, {rows['with'][1]:.3f} and "
-        f"{rows['with'][2]:.3f} with {shots[0]}, {shots[1]} and {shots[2]} shots. The better the "
-        "synapse knows the activity, the more the oscillation is dephased. And no brain does what "
-        f"the mean does: {crossed} of the eight trajectories kept rise above E = ½, in jumps "
-        f"between two wells, while the mean never passes {highest:.2f}.",
         data,
         {
             **{f"RMS distance, {n} shots": x for n, x in zip(shots, rows["with"], strict=True)},
@@ -81,11 +72,14 @@ def single_shots() -> Study:
             "trajectories above E = 1/2, of eight": crossed,
             "highest mean E": highest,
         },
+        strength=strength,
+        duration=duration,
+        shots=shots,
     )
 
 
 def decoherence() -> Study:
-    """Local and collective jumps at the same total rate."""
+    """Compare local and collective jumps at the same total rate."""
     brain, synapse = LMG(10, _GAMMA, _G0), Synapse(tau_r=1.0)
     times = np.linspace(0, 60, 601)
     strengths = np.array([0.0, 0.003, 0.01, 0.03, 0.1])
@@ -116,16 +110,9 @@ def decoherence() -> Study:
     )  # fmt: skip
     ratio = left[:, 3] / left[:, 0]
     spin = float(symmetric[0, 3])
-    return Study(
+    return told_study(
         "decoherence",
         "Decoherence: decay and dephasing, of each neuron and of all together",
-        "How much noise does the rhythm bear, and does it matter whether neurons decay alone?",
-        f"N = 10, rates in units of the coupling, collective ones divided by N. At 0.03 the "
-        f"oscillation between t = 40 and 60 keeps {ratio[0]:.0%} of its size under local decay, "
-        f"{ratio[1]:.0%} under local dephasing, {ratio[2]:.0%} under collective decay and "
-        f"{ratio[3]:.0%} under collective dephasing. Local decay takes the brain out of the "
-        f"symmetric states: their weight at t = 60 is {spin:.3f}, while collective jumps keep to "
-        "them.",
         data,
         {
             **{f"swing kept at 0.03, {kind}": float(x)
@@ -137,7 +124,7 @@ def decoherence() -> Study:
 
 
 def coupled() -> Study:
-    """Two brains, one of them stimulated: does the other remember?"""
+    """Couple two brains, stimulate one, and ask whether the other remembers."""
     models = [LMG(8, _GAMMA, _G0), LMG(8, _GAMMA, _G0)]
     synapses = [Synapse(tau_r=0.3), Synapse(tau_r=5.0)]
     times = np.linspace(0, 200, 1001)
@@ -172,20 +159,10 @@ def coupled() -> Study:
          "stimulus": "pulse of 0.8 on A from 20 to 28"},
     )  # fmt: skip
     chosen = 3
-    b_soon, b_late = float(shift["soon"][chosen, 1]), float(shift["late"][chosen, 1])
     moving = float(spread[chosen, :, 1].max())
-    return Study(
+    return told_study(
         "coupled",
         "Two coupled brains: a trace of a stimulus",
-        "The paper proposes coupling brains with different feedback, towards a working memory. "
-        "Does a pulse on one leave a trace in the other?",
-        f"Brains of 8, τ_r = 0.3 (A, stimulated from t = 20 to 28) and 5 (B), coupled by "
-        f"−(2c/16) J_x J_x. Uncoupled, B knows nothing of the pulse. At c = "
-        f"{strengths[chosen]:g} its level is {b_soon:+.2f} away from the run without a pulse for "
-        f"t = 40 to 80, and {b_late:+.2f} for t = 150 to 200, where B moves about by "
-        f"{moving:.2f}: a level that can be read for tens of time units and is then lost in B's "
-        "own motion. No attractor holds it. The brains end up entangled by up to "
-        f"{entropy[chosen].max():.2f} bits.",
         data,
         {
             **{

@@ -12,8 +12,9 @@ from qbrain.reference.lmg import LMG, Orbit, block_entropy, simulate
 from qbrain.reference.lmg.mean_field import dicke_ring, mean_field
 from qbrain.reference.lmg.stimulus import pulse, simulate_stimulus, sine, step
 
+from ...papers.figures import Study
 from ..paper.measures import imbalance
-from .study import Study, contrast, free_run
+from .model import contrast, free_run, told_study
 
 __all__ = ["mean_field_limit", "observables", "stimulus", "two_neurons"]
 
@@ -23,7 +24,7 @@ _SYNAPSE = Synapse(tau_r=1.0)
 
 
 def stimulus() -> Study:
-    """A field h(t) on a brain of 20: step, pulse and sine, and the response at each period."""
+    """Put a field h(t) on a brain of 20: step, pulse and sine, and the response by period."""
     times = np.linspace(0, 120, 1201)
     given = {"none": None, "step": step(0.5, 40.0), "pulse": pulse(0.5, 40.0, 10.0),
              "sine": sine(0.3, 20.0)}  # fmt: skip
@@ -57,17 +58,9 @@ def stimulus() -> Study:
     mean = {name: float(run.excitation.values[late].mean())
             for name, run in zip(given, runs, strict=True)}  # fmt: skip
     kept = contrast((runs[2].excitation - runs[0].excitation).values[late])
-    return Study(
+    return told_study(
         "stimulus",
         "A stimulus: the field as input from outside",
-        "What does a step, a pulse or a rhythm of the field h do to the brain's own rhythm?",
-        "N = 20, γ = 0.8, τ_r = 1, from silent, where the brain stays for long by itself: its "
-        f"mean activity after t = 60 is {mean['none']:.2f}. A lasting field of 0.5 from t = 40 on "
-        f"leaves it at {mean['step']:.2f}, a pulse of the same height and length 10 at "
-        f"{mean['pulse']:.2f}, a sine of 0.3 with period 20 at {mean['sine']:.2f}: what changes in "
-        f"time moves the brain, what stays does not. The pulse is not forgotten: afterwards E "
-        f"differs from the undisturbed run by {kept:.3f} (standard deviation). A weak sine (0.1) "
-        f"moves E most at a period of {best:.1f}, by {max(responses):.2f}.",
         data,
         {
             **{f"mean E after t = 60, {name}": value for name, value in mean.items()},
@@ -79,7 +72,7 @@ def stimulus() -> Study:
 
 
 def observables() -> Study:
-    """The synapse listening to something else than J_z."""
+    """Let the synapse listen to something else than J_z."""
     n = 20
     k = np.arange(n)
     jx = np.zeros((n + 1, n + 1))
@@ -112,26 +105,21 @@ def observables() -> Study:
     for name, run in runs.items():
         whole = run.phase.values < cycle * int(float(run.phase[-1]) / cycle)
         balance[name] = imbalance(run.excitation.values[whole])
-    return Study(
+    return told_study(
         "observables",
         "Other observables as E",
-        "The paper leaves the choice of the collective observable open: what does it change?",
-        "Without a field every choice runs along the same orbit E(s); only the pace ds/dt = r is "
-        f"another. N = {n}, γ = 1, τ_r = 5, from silent. The mean pace is "
-        + ", ".join(f"{pace[name]:.2f} ({name})" for name in runs)
-        + ". The synapse is weak where what it listens to is large, and there the brain lingers: "
-        "the share of time with more than half of the neurons active, less the share with fewer, "
-        "is " + ", ".join(f"{balance[name]:+.2f} ({name})" for name in runs) + ".",
         data,
         {
             **{f"mean pace, {name}": value for name, value in pace.items()},
             **{f"imbalance, {name}": value for name, value in balance.items()},
         },
+        neurons=n,
+        names=list(runs),
     )
 
 
 def mean_field_limit() -> Study:
-    """For how long the classical limit holds, against N."""
+    """Measure for how long the classical limit holds, against N."""
     sizes = np.array([10, 20, 40, 80, 160, 320, 640])
     times = np.linspace(0, 150, 7501)
     # six tenths active: a ring of classical spins, neither pole nor equator
@@ -162,14 +150,9 @@ def mean_field_limit() -> Study:
         {"neurons": sizes, "time": times},
         {"gamma": _GAMMA, "g0": _G0, "tau_r": 1.0, "start": "6N/10 active"},
     )
-    return Study(
+    return told_study(
         "mean-field",
         "Mean field against finite N",
-        "For how long do classical spins follow the quantum brain, and how does that grow with N?",
-        f"From 6N/10 active neurons the mean field (a ring of 256 classical spins) is right within "
-        f"0.05 until t = {hold[0]:.1f} at N = 10 and t = {hold[seen][-1]:.1f} at N = {largest}, "
-        f"growing as N^{power:.2f}; larger brains follow it to the end of the window (t = "
-        f"{times[-1]:g}). Up to t = 2 its largest error falls as N^{early_power:.2f}.",
         data,
         {
             "held until, N = 10": float(hold[0]),
@@ -177,11 +160,13 @@ def mean_field_limit() -> Study:
             "power of N": power,
             "power of the early error": early_power,
         },
+        largest=largest,
+        end=times[-1],
     )
 
 
 def two_neurons() -> Study:
-    """The smallest brain, in closed form."""
+    """Hold the smallest brain against its closed form."""
     taus = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
     times = np.linspace(0, 60, 2401)
     brain = LMG(2, _GAMMA, _G0)
@@ -210,16 +195,9 @@ def two_neurons() -> Study:
         {"tau_r": list(taus), "time": times, "phase": s},
         {"neurons": 2, "gamma": _GAMMA, "g0": _G0, "initial": "silent"},
     )
-    return Study(
+    return told_study(
         "two-neurons",
         "The smallest brain: two neurons in full",
-        "What is left of the brain at N = 2?",
-        "Two states are coupled, |00⟩ and |11⟩, and E = sin²(γ g0 s/2): the simulation agrees to "
-        f"{error:.1g}. The frequency is γ g0/2π = {rate:.4f} in s, and {rate * paces[0]:.4f} in "
-        f"time without feedback, {rate * paces[2]:.4f} at τ_r = 1 and {rate * paces[-1]:.4f} at "
-        "τ_r = 10. The entropy of one neuron is that of a coin of weight E, one bit at E = ½, a "
-        f"Bell pair (agreement {float(np.abs(entropy - wanted).max()):.1g}). One neuron active of "
-        f"two is an eigenstate: E moves by {float(np.ptp(half)):.1g}.",
         data,
         {
             "largest error of the closed form": error,
@@ -231,4 +209,5 @@ def two_neurons() -> Study:
             "largest entropy, bits": float(entropy.max()),
             "movement from one active neuron": float(np.ptp(half)),
         },
+        agreement=float(np.abs(entropy - wanted).max()),
     )

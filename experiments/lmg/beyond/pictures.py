@@ -17,7 +17,7 @@ _TIME = "time $t$ (inverse units of the coupling)"
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """The picture of a study's dataset; which one it is, its attributes say."""
+    """Draw the picture of a study's dataset; which one it is, its attributes say."""
     drawers: dict[str, Callable[[xr.Dataset], Figure]] = {
         "stimulus": _stimulus,
         "observables": _observables,

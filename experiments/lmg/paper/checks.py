@@ -6,7 +6,7 @@ the same functions that make the figures, at the digits to which it is known.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +15,12 @@ from qbrain.classical_feedback.synapse import Synapse, SynapticLaw
 from qbrain.reference.lmg import LMG, Orbit, simulate
 
 from ...papers.claims import Check
-from ...papers.figures import Key
 from .entanglement import entropies
 from .measures import bin_frequency, dominant_frequency
 from .model import run
 from .plasticity import COUPLINGS_9, orbit_frequency
 
-__all__ = ["CHECKS", "loop_error", "measure_checks"]
+__all__ = ["CHECKS", "loop_error"]
 
 
 def _closed_form() -> Iterator[Check]:
@@ -108,7 +107,7 @@ class _Noiseless:
 
 
 def loop_error(gamma: float, time: float, steps: int, order: int) -> float:
-    """Root-mean-square error of E from the feedback step alone, without shots or circuits.
+    """Return the RMS error of E from the feedback step alone, without shots or circuits.
 
     N = 6, g0 = 1, τ_r = 1, from silence: E is exact at each step and the law advances r from the
     last one (order 1) or two (order 2), against the continuous law at the same times.
@@ -133,10 +132,3 @@ CHECKS: tuple[tuple[int | None, Callable[[], Iterator[Check]]], ...] = (
     (9, _frequencies_9),
     (None, _feedback_steps),
 )
-
-
-def measure_checks(figures: Collection[Key] | None = None) -> Iterator[Check]:
-    """The checks of these figures; of all, and of the feedback loop, where none are named."""
-    for figure, measure in CHECKS:
-        if figures is None or figure in figures:
-            yield from measure()

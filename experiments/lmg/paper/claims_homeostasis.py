@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.reference.lmg import LMG, Orbit, block_entropy, fidelity, simulate
 
-from ...papers.claims import HOLDS, IN_PART, NOT, Claim, Row, falls, rises
+from ...papers.claims import Claim, Row, falls, rises, verdict
 from .measures import correlation, dwell_share, longest_stay, strongest_lag, whole_cycles
-from .model import run, slow_cycle
+from .model import paper_claim, run, slow_cycle
 from .plasticity import COUPLINGS_9
 
 __all__ = [
@@ -32,7 +32,7 @@ _WIDTH = 0.1
 
 
 def anticorrelation() -> Claim:
-    """R and E in antiphase, at zero lag and at the best lag."""
+    """Measure whether r and E are in antiphase, at zero lag and at the best lag."""
     rows: list[Row] = []
     at_once: list[float] = []
     for start in ("half", "silent", "saturated"):
@@ -46,19 +46,14 @@ def anticorrelation() -> Claim:
         d = run(neurons, 0.8, g0, "silent", t, tau_r=100.0, tau_f=1.0, release=0.02, tolerance=1e-6)
         rows.append(_follows(neurons, "silent", 100.0, 1.0, d.excitation.values, d.r.values, 0.5))
     slow = [float(row["correlation"]) for row in rows[len(at_once) :]]
-    return Claim(
+    return paper_claim(
+        "claim_anticorrelation",
         "anticorrelation of r and E",
         (2, 3, 4, 9),
-        "a strong anticorrelation between r(t) and E(t)",
-        "Pearson's coefficient of r and E over figures 2 to 4, the first 10 time units left out, "
-        "at lag 0 and at the lag of r behind E (at most 5 τ_r or 100) where it is strongest. "
-        "Holds if all of figures 2 to 4 are at or below -0.9 at lag 0. Figure 9 (τ_f = 1) is "
-        "shown beside it.",
-        tuple(rows),
-        HOLDS if max(at_once) <= -0.9 else IN_PART if max(at_once) < 0 else NOT,
-        f"Between {min(at_once):.3f} and {max(at_once):.3f} in figures 2 to 4, where the synapse "
-        f"is much faster than the orbit; a slow one (figure 9, τ_r = 100) lags, and at lag 0 the "
-        f"coefficient is only {min(slow):.2f} to {max(slow):.2f}.",
+        rows,
+        verdict(max(at_once) <= -0.9, in_part=max(at_once) < 0),
+        at_once=at_once,
+        slow=slow,
     )
 
 
@@ -86,7 +81,7 @@ def _follows(
 def _one_return(
     neurons: int, start: str, tau_r: float
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Times and E over one whole return of the γ = 1 orbit, s from 0 to πN/g0."""
+    """Run one whole return of the γ = 1 orbit, s from 0 to πN/g0; return times and E."""
     period = math.pi * neurons / _G0
     t = np.linspace(0, 1.05 * period * (1 + tau_r / 4), 16_001)
     d = run(neurons, 1.0, _G0, start, t, tau_r=tau_r)
@@ -95,7 +90,7 @@ def _one_return(
 
 
 def dwell_time() -> Claim:
-    """Time near N/2 against N."""
+    """Measure the time near N/2 against N."""
     rows: list[Row] = []
     for neurons in _SIZES:
         t, e = _one_return(neurons, "silent", _TAU_R)
@@ -110,22 +105,20 @@ def dwell_time() -> Claim:
         )
     shares = [float(row["share of time"]) for row in rows]
     stays = [float(row["longest stay"]) for row in rows]
-    return Claim(
+    return paper_claim(
+        "claim_dwell_time",
         "dwell time near N/2",
         (3, 4),
-        "as N increases, the dwell time near N/2 lengthens",
-        f"Share of one whole return with |E - 1/2| < {_WIDTH}, and the longest stay on end, from "
-        f"silence, γ = 1, g0 = {_G0}, τ_r = 1. The width is ours; 0.05 and 0.2 beside it. Holds "
-        "if both rise with every N.",
-        tuple(rows),
-        HOLDS if rises(shares) and rises(stays) else IN_PART if rises(shares) else NOT,
-        f"From {shares[0]:.2f} of the time at N = 10 to {shares[-1]:.2f} at N = 320: the time away "
-        "shrinks like 1/√N of a return, which itself grows like N/g0.",
+        rows,
+        verdict(rises(shares) and rises(stays), in_part=rises(shares)),
+        shares=shares,
+        width=_WIDTH,
+        g0=_G0,
     )
 
 
 def variance() -> Claim:
-    """Variance of E and the size of its excursions against N."""
+    """Measure the variance of E and the size of its excursions against N."""
     rows: list[Row] = []
     for neurons in _SIZES:
         row: Row = {"neurons": neurons}
@@ -145,24 +138,19 @@ def variance() -> Claim:
         for start, values in spread.items()
     }
     calmer = all(falls(values) for values in spread.values())
-    return Claim(
+    return paper_claim(
+        "claim_variance",
         "variance of E against N",
         (2, 3, 4),
-        "the variability of E, its oscillation amplitude, diminishes as N increases",
-        "Variance of E over one whole return (γ = 1, τ_r = 1), and the largest |E - 1/2| in it. "
-        "Holds if the variance falls with every N from half and from silence and the largest "
-        "excursion falls below half of its value at N = 10; in part if only the variance does.",
-        tuple(rows),
-        (HOLDS if size[-1] < size[0] / 2 else IN_PART) if calmer else NOT,
-        f"The variance falls like N^{powers['half']:.2f} (from N/2 - 1) and "
-        f"N^{powers['silent']:.2f} (from silence), because excursions get shorter; their size "
-        f"stays: {size[0]:.3f} at N = 10, {size[-1]:.3f} at N = 320 from N/2 - 1, and 1/2 always "
-        "from silence.",
+        rows,
+        verdict(calmer and size[-1] < size[0] / 2, in_part=calmer),
+        powers=powers,
+        size=size,
     )
 
 
 def feedback_control() -> Claim:
-    """Figures 3 and 4 without feedback."""
+    """Measure figures 3 and 4 with and without feedback."""
     rows: list[Row] = []
     for neurons in (10, 80):
         for tau_r in (0.0, _TAU_R):
@@ -184,25 +172,18 @@ def feedback_control() -> Claim:
     same = float(np.abs(d.excitation.values - bare).max())
     pairs = list(zip(rows[::2], rows[1::2], strict=True))
     less = [1 - float(b["variance"]) / float(a["variance"]) for a, b in pairs]
-    return Claim(
+    return paper_claim(
+        "claim_feedback_control",
         "synaptic efficacy restores N/2",
         (2, 3, 4),
-        "synaptic efficacy acts as a homeostatic feedback that corrects excursions and restores "
-        "the population balance",
-        "Figure 4 over one whole return with τ_r = 1 and, as a control, with r ≡ 1. Holds if "
-        "feedback lowers the variance of E by a tenth or more.",
-        tuple(rows),
-        HOLDS if min(less) > 0.1 else NOT,
-        f"Without a field E(s) is one fixed curve, s = ∫r dt: the state integrated "
-        f"together with r (N = 10) stays within {same:.0e} of the curve without feedback at equal "
-        "s. The excursions, the returns and the stays at N/2 are "
-        "the bare model's; silence and saturation are reached again and again, and nothing "
-        "converges.",
+        rows,
+        verdict(min(less) > 0.1),
+        same=same,
     )
 
 
 def fidelity_recurrence() -> Claim:
-    """The return of the saturated start."""
+    """Measure the return of the saturated start."""
     rows: list[Row] = []
     for neurons in (10, 40, 80):
         s = np.linspace(0, 2 * math.pi * neurons / _G0, 5)
@@ -223,21 +204,18 @@ def fidelity_recurrence() -> Claim:
             "fidelity of return": float(f[best]),
         }
     )
-    return Claim(
+    return paper_claim(
+        "claim_fidelity_recurrence",
         "recurrence of fidelity",
         (5,),
-        "from saturation (or silence) the initial state is reinstated at a fixed frequency",
-        "|⟨ψ(0)|ψ(s)⟩|² at s = πN/g0 and twice that, γ = 1. Holds if it is 1 to 1e-9. For "
-        "γ = 0.8 (figure 7's couplings) the best return in ten slow cycles is shown beside it.",
-        tuple(rows),
-        HOLDS if exact > 1 - 1e-9 else NOT,
-        "Exact for γ = 1, where the eigenvalues are -2 g0 m²/N with whole m; feedback stretches "
-        f"the time between returns. For γ = 0.8 the best return is {float(f[best]):.3f}.",
+        rows,
+        verdict(exact > 1 - 1e-9),
+        best=float(f[best]),
     )
 
 
 def fidelity_from_half() -> Claim:
-    """Whether a start at about half stays near itself."""
+    """Measure whether a start at about half stays near itself."""
     rows: list[Row] = []
     for neurons in (10, 80):
         s = np.linspace(0, math.pi * neurons / _G0, 16_001)
@@ -253,24 +231,18 @@ def fidelity_from_half() -> Claim:
             }
         )
     low = max(float(row["lowest fidelity"]) for row in rows)
-    large = rows[-1]
-    return Claim(
+    return paper_claim(
+        "claim_fidelity_from_half",
         "fidelity from about half",
         (5,),
-        "from about half the dynamics stay in the vicinity of the initial state, departing from "
-        "it only moderately",
-        "Fidelity with the initial state N/2 - 1 over one return (γ = 1, by the phase s). Holds if "
-        "it never falls below 1/2.",
-        tuple(rows),
-        HOLDS if low >= 0.5 else NOT,
-        f"It falls to 0 (half-way the state is the mirror image N/2 + 1) and is above 1/2 for "
-        f"{100 * float(large['share of time above 1/2']):.2g} % of the time at N = 80. Near to "
-        "its start is E, not the state.",
+        rows,
+        verdict(low >= 0.5),
+        near=rows[-1]["share of time above 1/2"],
     )
 
 
 def semi_activated() -> Claim:
-    """Exactly N/2 active neurons."""
+    """Measure whether exactly N/2 active neurons stay as they are."""
     rows: list[Row] = []
     for neurons in (10, 40, 80):
         for gamma in (1.0, 0.8):
@@ -290,24 +262,19 @@ def semi_activated() -> Claim:
     moved = max(float(row["largest |E - 1/2|"]) for row in rows)
     low = max(float(row["lowest fidelity"]) for row in rows)
     still = moved < 1e-9
-    return Claim(
+    return paper_claim(
+        "claim_semi_activated",
         "exactly semi-activated stays put",
         (2,),
-        "from exactly half the system is trapped indefinitely in the same quantum state; activity "
-        "is strictly stationary, whatever N",
-        "From n = N/2 to t = 10000: the largest |E - 1/2| and the lowest fidelity with the initial "
-        "state. Holds if E moves by less than 1e-9 and the fidelity stays above 0.99, in part if "
-        "only E stays.",
-        tuple(rows),
-        HOLDS if still and low > 0.99 else IN_PART if still else NOT,
-        f"E stays at 1/2 (to {moved:.0e}), since H does not change when all neurons are flipped; "
-        f"the state does not: its fidelity with the start falls to {low:.3f} or less at every N. r "
-        "relaxes to 1/(1 + τ_r𝒰/2).",
+        rows,
+        verdict(still and low > 0.99, in_part=still),
+        moved=moved,
+        low=low,
     )
 
 
 def entropy_dip() -> Claim:
-    """Where the block entropy from about half is lowest, and where E peaks."""
+    """Find where the block entropy from about half is lowest, and where E peaks."""
     period = math.pi * 80 / _G0
     s = np.linspace(0, period / 2, 8001)
     orbit = Orbit(LMG(80, 1.0, _G0), "half")
@@ -320,16 +287,13 @@ def entropy_dip() -> Claim:
         for name, k in (("peak of E", peak), ("entropy's dip", dip), ("trough of E", trough))
     ]
     apart = abs(float(s[near][dip] - s[near][peak])) / period
-    return Claim(
+    return paper_claim(
+        "claim_entropy_dip",
         "entropy dips at the peaks of E",
         (6,),
-        "from about half, the relative minima of S_L coincide in time with the peaks of E(t)",
-        "Phases of the lowest block entropy (N = 80, L = 40) and of the highest and lowest E in "
-        "the first excursion. Holds if the entropy at the peak of E is within 0.05 bit of its "
-        "minimum; in part if the two are within 1 % of a return.",
-        tuple(rows),
-        (HOLDS if entropy[peak] < entropy[dip] + 0.05 else IN_PART if apart < 0.01 else NOT),
-        f"They fall in the same excursion, {100 * apart:.2g} % of a return apart, but the dip is "
-        f"where E crosses {float(e[dip]):.2f} between its peak and its trough; at the peak the "
-        f"entropy is {float(entropy[peak]):.2f}, above its start.",
+        rows,
+        verdict(bool(entropy[peak] < entropy[dip] + 0.05), in_part=apart < 0.01),
+        apart=apart,
+        crossed=float(e[dip]),
+        entropy=float(entropy[peak]),
     )

@@ -16,7 +16,7 @@ from qbrain.reference.lmg import LMG, Orbit
 
 from ...papers.figures import Parameter, Variation
 from .measures import correlation, dominant_frequency, dwell_share
-from .model import PaperFigure, run, stack
+from .model import PaperFigure, paper_figure, run, stack
 
 __all__ = ["figure_1", "figure_2", "figure_3", "figure_4"]
 
@@ -26,7 +26,7 @@ _WINDOWS = {10: 4000.0, 40: 5000.0, 80: 10_000.0}
 
 
 def figure_1() -> PaperFigure:
-    """Four starts of N = 40, γ = 1 and 0.9, no feedback."""
+    """Recompute four starts of N = 40, γ = 1 and 0.9, no feedback."""
     t = np.linspace(0, _WINDOW_1, 3001)
     data = stack(
         {"start": _STARTS, "gamma": (1.0, 0.9)}, lambda n, gamma: run(40, gamma, 2.0, n, t)
@@ -48,7 +48,7 @@ def figure_1() -> PaperFigure:
         **{f"swing of E, start {n}, gamma {g:g}": x for (n, g), x in swing.items()},
         "lowest E, start 40, gamma 0.9": float(saturated.min()),
     }
-    return PaperFigure(
+    return paper_figure(
         1,
         "Oscillations from four initial states, no feedback (N = 40)",
         (
@@ -66,16 +66,6 @@ def figure_1() -> PaperFigure:
             Parameter("window", _WINDOW_1, "the text states none; two returns at γ = 1"),
         ),
         data,
-        "The paper shows 'typical oscillatory behaviour' of N = 40 from 100, 80, 60 and 53 % "
-        "active neurons, for γ = 1 and γ = 0.9.",
-        f"We find one exact period of {period:.2f} at γ = 1 for every start, in which the "
-        f"saturated start reaches silence; the swing of E is {swing[40, 1.0]:.2f} (100 %), "
-        f"{swing[32, 1.0]:.2f} (80 %), {swing[24, 1.0]:.2f} (60 %) and {swing[21, 1.0]:.2f} "
-        f"(53 %). At γ = 0.9 the "
-        f"motion does not repeat, and the saturated start stays above "
-        f"E = {saturated.min():.2f} in this window.",
-        "No number is stated to differ from. The starts are single Dicke states; 53 % is no whole "
-        "number of neurons. 𝒰 and r(0) play no part, as τ_r = 0 holds r at 1.",
         (
             Variation(
                 "start_excitations", "21 (52.5 %)", "22 (55 %)", "swing of E at γ = 1",
@@ -95,14 +85,13 @@ def figure_1() -> PaperFigure:
 
 
 def figure_2() -> PaperFigure:
-    """From about half of the neurons active."""
+    """Recompute the course from about half of the neurons active."""
     data, measures = _trajectories("half")
     t = np.linspace(0, 4000, 4001)
     above = run(10, 1.0, 0.05, 6, t, tau_r=1.0)
     further = run(80, 1.0, 0.05, 38, np.linspace(0, 1e4, 4001), tau_r=1.0)
-    rms = {n: measures[f"standard deviation of E, N {n}"] for n in _WINDOWS}
     spike = {n: measures[f"largest |E - 1/2|, N {n}"] for n in _WINDOWS}
-    return PaperFigure(
+    return paper_figure(
         2,
         "From about half of the neurons active",
         (
@@ -115,15 +104,6 @@ def figure_2() -> PaperFigure:
             *_unstated(),
         ),
         data,
-        "The paper shows E near ½ and r in antiphase, calmer for N = 80 than for N = 10, with "
-        "'transient excursions (spikes)' that synaptic efficacy is said to correct.",
-        f"We find a correlation of r and E of {measures['correlation of r and E, N 10']:.3f} "
-        f"(N = 10) and {measures['correlation of r and E, N 80']:.3f} (N = 80), and a standard "
-        f"deviation of E that falls from {rms[10]:.3f} to {rms[40]:.3f} (N = 40) and "
-        f"{rms[80]:.3f}.",
-        f"The calm comes from excursions that get rarer and shorter, hardly smaller: |E − ½| still "
-        f"reaches {spike[10]:.3f}, {spike[40]:.3f} and {spike[80]:.3f} for N = 10, 40 and 80. "
-        "They are the orbit's own returns, as high without any feedback.",
         (
             _release_variation(10, "half"),
             Variation(
@@ -141,33 +121,22 @@ def figure_2() -> PaperFigure:
 
 
 def figure_3() -> PaperFigure:
-    """From silence."""
+    """Recompute the course from silence."""
     return _from_an_end(3, "silent", "From silence", "no neuron active")
 
 
 def figure_4() -> PaperFigure:
-    """From saturation."""
+    """Recompute the course from saturation."""
     return _from_an_end(4, "saturated", "From saturation", "all neurons active")
 
 
 def _from_an_end(number: int, initial: str, title: str, words: str) -> PaperFigure:
     data, measures = _trajectories(initial)
-    dwell = {n: measures[f"share of time with |E - 1/2| < 0.1, N {n}"] for n in _WINDOWS}
-    return PaperFigure(
+    return paper_figure(
         number,
         title,
         (*_stated(), Parameter("start", initial), *_unstated()),
         data,
-        f"The paper shows, with {words} at the start, r and E in antiphase, stays near ½ that "
-        "lengthen with N, and periodic excursions to silence and saturation that synaptic "
-        "efficacy is said to correct.",
-        f"We find the correlation of r and E at {measures['correlation of r and E, N 10']:.3f} "
-        f"(N = 10) and {measures['correlation of r and E, N 80']:.3f} (N = 80), a lowest r of "
-        f"{measures['lowest r, N 10']:.5f} (N = 10), and |E − ½| < 0.1 for {dwell[10]:.2f}, "
-        f"{dwell[40]:.2f} and {dwell[80]:.2f} of the time for N = 10, 40 and 80.",
-        "The stays do lengthen, and the excursions do end; but both are the orbit's own: the same "
-        "E(s) with r ≡ 1 has the same excursions, all the way to 0 and 1 at every N, and the "
-        "same stays. Feedback only slows the clock, here by 1 + τ_r𝒰E. Nothing is damped.",
         (
             _release_variation(10, initial),
             _release_variation(10, initial, period=True),
@@ -179,6 +148,8 @@ def _from_an_end(number: int, initial: str, title: str, words: str) -> PaperFigu
             ),
         ),
         measures,
+        text="from_an_end",
+        start=words,
     )  # fmt: skip
 
 
@@ -246,7 +217,7 @@ def _r0_variation(initial: str) -> Variation:
 
 
 def _orbit_dwell(neurons: int, initial: str, tau_r: float) -> float:
-    """Share of the time of one return with |E − ½| < 0.1, by the orbit's own clock."""
+    """Return the share of one return's time with |E − ½| < 0.1, by the orbit's own clock."""
     s = np.linspace(0, math.pi * neurons / 0.05, 20_001)[:-1]
     e = Orbit(LMG(neurons, 1.0, 0.05), initial).excitation(s)
     # The synapse is far faster than the orbit, so r = 1/(1 + τ_r 𝒰 E) and dt = ds/r.

@@ -29,14 +29,14 @@ Array = NDArray[np.float64]
 
 
 def correlation(x: ArrayLike, y: ArrayLike) -> float:
-    """Pearson's coefficient Σ(x−x̄)(y−ȳ)/√(Σ(x−x̄)² Σ(y−ȳ)²); 0 where one of them is constant."""
+    """Return Pearson's Σ(x−x̄)(y−ȳ)/√(Σ(x−x̄)² Σ(y−ȳ)²); 0 where one of them is constant."""
     a, b = _centred(x), _centred(y)
     norm = float(np.sqrt((a @ a) * (b @ b)))
     return float(a @ b) / norm if norm > 0 else 0.0
 
 
 def strongest_lag(x: ArrayLike, y: ArrayLike, step: float, longest: float) -> tuple[float, float]:
-    """The lag in [0, longest] at which y(t + lag) follows x(t) most strongly.
+    """Find the lag in [0, longest] at which y(t + lag) follows x(t) most strongly.
 
     Returns:
         The lag, in the unit of ``step``, and the coefficient there (the one of largest size).
@@ -49,12 +49,12 @@ def strongest_lag(x: ArrayLike, y: ArrayLike, step: float, longest: float) -> tu
 
 
 def dwell_share(excitation: ArrayLike, width: float) -> float:
-    """Share of the time with |E − ½| < width."""
+    """Return the share of the time with |E − ½| < width."""
     return float(np.mean(np.abs(np.asarray(excitation) - 0.5) < width))
 
 
 def longest_stay(times: ArrayLike, excitation: ArrayLike, width: float) -> float:
-    """The longest time on end with |E − ½| < width, from first to last sample of the stay."""
+    """Return the longest stay with |E − ½| < width, from its first to its last sample."""
     t = np.asarray(times, dtype=float)
     near = np.abs(np.asarray(excitation) - 0.5) < width
     edges = np.flatnonzero(np.diff(np.concatenate(([0], near.astype(int), [0]))))
@@ -63,12 +63,12 @@ def longest_stay(times: ArrayLike, excitation: ArrayLike, width: float) -> float
 
 
 def imbalance(excitation: ArrayLike) -> float:
-    """Share of the time with E > ½ less the share with E < ½: from −1 to 1, 0 when balanced."""
+    """Return the share of time with E > ½ less that with E < ½: −1 to 1, 0 when balanced."""
     return float(np.mean(np.sign(np.asarray(excitation) - 0.5)))
 
 
 def power_spectrum(values: ArrayLike, step: float) -> tuple[Array, Array]:
-    """Frequencies (cycles per unit time) and the power at each, of a Hann window.
+    """Return frequencies (cycles per unit time) and the power at each, by a Hann window.
 
     The mean is taken off and the powers add up to 1 (or are 0 for a constant).
     """
@@ -80,13 +80,13 @@ def power_spectrum(values: ArrayLike, step: float) -> tuple[Array, Array]:
 
 
 def bin_frequency(values: ArrayLike, step: float) -> float:
-    """The bin of the plain Fourier transform with most power: known to 1/duration."""
+    """Return the bin of the plain Fourier transform with most power, known to 1/duration."""
     x = _centred(values)
     return float(np.fft.rfftfreq(len(x), step)[np.argmax(np.abs(np.fft.rfft(x)))])
 
 
 def dominant_frequency(values: ArrayLike, step: float) -> float:
-    """The tallest peak of the spectrum, its top fitted by a parabola in log power.
+    """Return the tallest peak of the spectrum, its top fitted by a parabola in log power.
 
     Hann window, padded four times; for a line that turns a few times in the record the error is a
     few per cent of 1/duration.
@@ -102,20 +102,20 @@ def dominant_frequency(values: ArrayLike, step: float) -> float:
 
 
 def power_below(values: ArrayLike, step: float, frequency: float) -> float:
-    """Share of the power at frequencies below ``frequency``."""
+    """Return the share of the power at frequencies below ``frequency``."""
     frequencies, power = power_spectrum(values, step)
     return float(power[frequencies < frequency].sum())
 
 
 def lines_holding(values: ArrayLike, step: float, share: float = 0.5) -> int:
-    """How few bins of the spectrum hold ``share`` of the power: small for a clean rhythm."""
+    """Return how few bins of the spectrum hold ``share`` of the power: small if clean."""
     _, power = power_spectrum(values, step)
     held = np.cumsum(np.sort(power)[::-1])
     return int(np.searchsorted(held, share * held[-1]) + 1)
 
 
 def recurrence(times: ArrayLike, fidelity: ArrayLike, away: float = 0.5) -> tuple[float, float]:
-    """The best return of a fidelity after it has first fallen below ``away``.
+    """Find the best return of a fidelity after it has first fallen below ``away``.
 
     Returns:
         The time and the fidelity of the return; the last time and 1 if it never was away.
@@ -129,7 +129,7 @@ def recurrence(times: ArrayLike, fidelity: ArrayLike, away: float = 0.5) -> tupl
 
 
 def whole_cycles(phase: ArrayLike, frequency: float) -> tuple[NDArray[np.bool_], int]:
-    """Samples inside whole cycles of a rhythm in phase, so that no cut-off cycle counts.
+    """Select samples inside whole cycles of a rhythm, so that no cut-off cycle counts.
 
     Args:
         phase: s(t) at the samples, not falling.
@@ -146,7 +146,7 @@ def whole_cycles(phase: ArrayLike, frequency: float) -> tuple[NDArray[np.bool_],
 
 
 def smoothed(values: ArrayLike, samples: int) -> Array:
-    """Running mean over ``samples`` samples, shorter at the ends."""
+    """Return the running mean over ``samples`` samples, shorter at the ends."""
     x = np.asarray(values, dtype=float)
     if samples < 2:
         return x

@@ -15,24 +15,31 @@ from qbrain.classical_feedback.synapse import Synapse
 from qbrain.reference.lmg import LMG, simulate
 
 from ...papers import figures as paper_figures
+from ...papers.telling import Teller
 
 __all__ = [
-    "PAPER",
+    "CITATION",
     "PaperFigure",
+    "paper_claim",
+    "paper_figure",
     "run",
     "slow_cycle",
     "stack",
 ]
 
-PAPER = "Torres and Romera, arXiv:2602.16003"
+CITATION = "Torres and Romera, arXiv:2602.16003"
 
 
 @dataclass(frozen=True)
 class PaperFigure(paper_figures.PaperFigure):
     """One figure of this paper."""
 
-    paper = PAPER
+    paper = CITATION
     units = "1, time or inverse time"
+
+
+_TELLER = Teller(__package__, PaperFigure)
+paper_figure, paper_claim = _TELLER.figure, _TELLER.claim
 
 
 def run(
@@ -48,13 +55,13 @@ def run(
     tolerance: float = 1e-8,
     **more: Any,
 ) -> xr.Dataset:
-    """One exact trajectory without a field; see `qbrain.reference.lmg.simulate`."""
+    """Run one exact trajectory without a field; see `qbrain.reference.lmg.simulate`."""
     model, synapse = LMG(neurons, gamma, g0), Synapse(tau_r, tau_f, release)
     return simulate(model, synapse, initial, times, tolerance=tolerance, **more)
 
 
 def slow_cycle(neurons: int, gamma: float, g0: float) -> float:
-    """The slow up/down rhythm of silent and saturated: a frequency in s, cycles per unit phase.
+    """Return the slow up/down rhythm of silent and saturated: cycles per unit of phase s.
 
     Silent and saturated are mirror images; the even and the odd combination of each pair differ
     in energy, and the pair that both states weigh most sets how fast one becomes the other.
@@ -74,7 +81,7 @@ def stack(
     one: Callable[..., xr.Dataset],
     keep: Sequence[str] = ("excitation", "r", "U", "phase"),
 ) -> xr.Dataset:
-    """Trajectories for every combination of the named values, as one dataset.
+    """Run every combination of the named values and return one dataset.
 
     ``one`` is called with one value of each dim. Where all trajectories have the same times these
     are the dimension ``time``; where they differ the dimension is ``sample`` and ``time`` a

@@ -20,7 +20,7 @@ _STARTS = {"silent": "silent", "half": "$N/2-1$ active", "saturated": "saturated
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """The picture of a figure's dataset; which one it is, its attributes say."""
+    """Draw the picture of a figure's dataset; which one it is, its attributes say."""
     drawers: dict[int, Callable[[xr.Dataset], Figure]] = {
         1: _figure_1,
         2: _homeostasis,

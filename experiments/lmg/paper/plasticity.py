@@ -18,7 +18,7 @@ from .measures import (
     power_below,
     whole_cycles,
 )
-from .model import PaperFigure, run, slow_cycle, stack
+from .model import PaperFigure, paper_figure, run, slow_cycle, stack
 
 __all__ = ["COUPLINGS_9", "figure_7", "figure_9", "orbit_frequency", "up_down", "up_down_settled"]
 
@@ -31,7 +31,7 @@ _WINDOW_9 = 4000.0
 
 
 def figure_7() -> PaperFigure:
-    """Depression: three starts, three τ_r."""
+    """Recompute depression: three starts, three τ_r."""
     t = np.arange(0, _WINDOW_7, _STEP_7)
     data = stack(
         {"start": _STARTS_7, "tau_r": _TAU_R_7},
@@ -60,15 +60,13 @@ def figure_7() -> PaperFigure:
         measures[f"low frequency over whole cycles, {start}, tau_r {tau_r:g}"] = frequency
         measures[f"imbalance over whole cycles, {start}, tau_r {tau_r:g}"] = tilt
     first = measures["dominant frequency (bin), silent, tau_r 0.1"]
-    line = measures["dominant frequency (interpolated), silent, tau_r 0.1"]
-    slow = [settled["silent", x][0] for x in _TAU_R_7]
-    tilts = [settled["silent", x][1] for x in _TAU_R_7]
+    tilted = settled["silent", 20.0][1]
     longer = np.arange(0, 2.5 * _WINDOW_7, _STEP_7)
     other = run(20, 0.8, 0.5, "silent", longer, tau_r=0.1, tolerance=1e-6).excitation.values
     late = run(20, 0.8, 0.5, "silent", t, tau_r=20.0, tolerance=1e-6).excitation.values
     above = run(20, 0.8, 0.5, 11, t, tau_r=20.0, tolerance=1e-6).excitation.values
     below = data.excitation.sel(start="half", tau_r=20.0).values
-    return PaperFigure(
+    return paper_figure(
         7,
         "Depression reshapes the collective oscillation (N = 20)",
         (
@@ -83,22 +81,6 @@ def figure_7() -> PaperFigure:
             Parameter("window", _WINDOW_7, "the text states none; ten slow cycles at τ_r = 0.1"),
         ),
         data,
-        "The paper shows fast oscillations over a slow, symmetric up/down rhythm of 2.5e-4 per "
-        "unit time at τ_r = 0.1; larger τ_r lowers the frequency 'strongly' and favours the "
-        "active phase; from about half there is no slow rhythm.",
-        f"We find the slow line in the bin {first:.3g} ({line:.4g} interpolated), and over whole "
-        f"cycles {slow[0]:.3g}, {slow[1]:.3g} and {slow[2]:.3g} for τ_r = 0.1, 10 and 20; the "
-        f"time spent with E > ½ less that with E < ½ is {tilts[0]:.3f}, {tilts[1]:.3f} and "
-        f"{tilts[2]:.3f} of all from silence, and {settled['saturated', 0.1][1]:.3f}, "
-        f"{settled['saturated', 10.0][1]:.3f} and {settled['saturated', 20.0][1]:.3f} from "
-        "saturation.",
-        "The numbers agree: 2.5e-4 is the line to the resolution of the window. The frequency is "
-        "that of the bare model divided by 1 + τ_r𝒰/2 exactly, and the imbalance is the same "
-        "orbit run through more slowly where E is high: feedback couples to the pace only. From "
-        "N/2 − 1 the slow line is missing, as said "
-        f"({measures['share of slow power, half, tau_r 20']:.0e} of the power lies below five "
-        f"times its frequency; {measures['share of slow power, silent, tau_r 20']:.2f} from "
-        "silence).",
         (
             Variation(
                 "window", f"{_WINDOW_7:g}", f"{2.5 * _WINDOW_7:g}",
@@ -106,7 +88,7 @@ def figure_7() -> PaperFigure:
             ),
             Variation(
                 "window", "whole slow cycles", f"{_WINDOW_7:g}", "imbalance, τ_r = 20, silent",
-                tilts[2], imbalance(late),
+                tilted, imbalance(late),
             ),
             Variation(
                 "start (about half)", "N/2 - 1", "N/2 + 1", "imbalance, τ_r = 20",
@@ -118,7 +100,7 @@ def figure_7() -> PaperFigure:
 
 
 def figure_9() -> PaperFigure:
-    """Facilitation: three sizes, four τ_f."""
+    """Recompute facilitation: three sizes, four τ_f."""
     t = np.linspace(0, _WINDOW_9, 8001)
 
     def one(neurons: int, tau_f: float) -> xr.Dataset:
@@ -140,10 +122,6 @@ def figure_9() -> PaperFigure:
                 f"correlation of r and E, {name}": correlation(row.r, row.excitation),
                 f"imbalance after the transient, {name}": up_down_settled(neurons, tau_f)[1],
             }
-    tilt = {
-        n: [measures[f"imbalance after the transient, N {n}, tau_f {x:g}"] for x in _TAU_F_9]
-        for n in COUPLINGS_9
-    }
     start = {
         initial: float(
             run(
@@ -158,8 +136,7 @@ def figure_9() -> PaperFigure:
         )
         for u0 in (0.02, 1.0)
     ]
-    frequency = [measures[f"frequency of E(s), N {n}"] for n in COUPLINGS_9]
-    return PaperFigure(
+    return paper_figure(
         9,
         "Facilitation for three sizes",
         (
@@ -176,21 +153,6 @@ def figure_9() -> PaperFigure:
             Parameter("window", _WINDOW_9, "the text states none; one slow cycle at τ_f = 1000"),
         ),
         data,
-        "The paper shows that U grows to about 1 and r falls to about 0 as τ_f goes from 1 to "
-        "1000, that the imbalance of active and silent phases grows with it, and that N = 2, 10 "
-        "and 20 behave alike once g0 is rescaled to the same temporal scale.",
-        f"We find the orbits' frequencies at {frequency[0]:.5f}, {frequency[1]:.5f} and "
-        f"{frequency[2]:.5f}; U reaches {measures['largest U, N 2, tau_f 1000']:.2f} and r falls "
-        f"to {measures['lowest r, N 2, tau_f 1000']:.3f}; the imbalance after the transient is "
-        + "; ".join(
-            f"{', '.join(f'{x:.2f}' for x in tilt[n])} (N = {n})" for n in COUPLINGS_9
-        )
-        + " for τ_f = 1, 10, 100, 1000.",
-        "The imbalance does not grow throughout: it is largest at τ_f = 100, where U follows the "
-        "rhythm, and smaller at 1000, where U is nearly constant and only depression is left. "
-        "r and U are alike across sizes; E is not: N = 10 and 20 carry fast oscillations that "
-        "N = 2 does not have (N = 20's are finer than the 0.5 between samples, so they show as a "
-        "band).",
         (
             Variation(
                 "start", "silent", "saturated", "mean E in the window, N = 2, τ_f = 1000",
@@ -200,7 +162,8 @@ def figure_9() -> PaperFigure:
             Variation(
                 "window", "after the transient", f"0 to {_WINDOW_9:g}",
                 "imbalance, N = 20, τ_f = 1000",
-                tilt[20][3], imbalance(data.excitation.sel(neurons=20, tau_f=1000.0)),
+                measures["imbalance after the transient, N 20, tau_f 1000"],
+                imbalance(data.excitation.sel(neurons=20, tau_f=1000.0)),
             ),
         ),
         measures,
@@ -208,7 +171,7 @@ def figure_9() -> PaperFigure:
 
 
 def orbit_frequency(neurons: int, gamma: float, g0: float) -> float:
-    """The dominant frequency of E(s) from silence, cycles per unit of s (s = t where r ≡ 1)."""
+    """Return the dominant frequency of E(s) from silence, cycles per unit of s (t at r ≡ 1)."""
     s = np.arange(0.0, 20_000.0, 0.5)
     return dominant_frequency(Orbit(LMG(neurons, gamma, g0), "silent").excitation(s), 0.5)
 
@@ -217,7 +180,7 @@ def orbit_frequency(neurons: int, gamma: float, g0: float) -> float:
 def up_down(
     neurons: int, gamma: float, g0: float, initial: str | int, tau_r: float, cycles: int = 12
 ) -> tuple[float, float]:
-    """The slow frequency and the imbalance of E over whole slow cycles under depression.
+    """Return the slow frequency and the imbalance of E over whole cycles under depression.
 
     Returns:
         Slow cycles per unit time, and the share of time with E > ½ less that with E < ½.
@@ -233,7 +196,7 @@ def up_down(
 
 @lru_cache(maxsize=64)
 def up_down_settled(neurons: int, tau_f: float) -> tuple[float, float, float, float]:
-    """Figure 9's rhythm once r and U have settled.
+    """Measure figure 9's rhythm once r and U have settled.
 
     The first 5 τ_f + 300 are left out; the rest is cut to whole slow cycles.
 

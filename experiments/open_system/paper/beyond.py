@@ -16,7 +16,18 @@ from qbrain.reference.open_system.bath_stimuli import Pulse
 from qbrain.reference.open_system.mean_field import printed_mean_field, right_mean_field
 
 from ...papers.figures import Comparison, Parameter
-from .model import COLD, CUTOFF, RETRIEVED, STORING, TIMES, PaperFigure, area, tilted, variables
+from .model import (
+    COLD,
+    CUTOFF,
+    RETRIEVED,
+    STORING,
+    TIMES,
+    PaperFigure,
+    area,
+    paper_figure,
+    tilted,
+    variables,
+)
 
 __all__ = ["EXACT_NEURONS", "STEP", "figure_exact", "figure_negative", "mean_field_errors",
            "refusal", "step_choi", "tail_choi"]  # fmt: skip
@@ -60,7 +71,7 @@ def _tilted_runs() -> xr.Dataset:
 
 
 def mean_field_errors() -> tuple[dict[int, float], dict[int, float]]:
-    """max |Δm_z| of the right mean field and of Eq. 18, by N."""
+    """Return max |Δm_z| of the right mean field and of Eq. 18, by N."""
     data = _tilted_runs()
     right, printed = (
         {n: float(abs(other - data.exact.sel(neurons=n)).max()) for n, other in pairs}
@@ -73,7 +84,7 @@ def mean_field_errors() -> tuple[dict[int, float], dict[int, float]]:
 
 
 def figure_exact() -> PaperFigure:
-    """Right mean field and Eq. 18 against the exact solution from a tilted start."""
+    """Hold the right mean field and Eq. 18 against the exact solution from a tilted start."""
     right, printed = mean_field_errors()
     data = _tilted_runs()
     ends = {n: float(data.exact.sel(neurons=n)[-1]) for n in EXACT_NEURONS}
@@ -113,7 +124,7 @@ def figure_exact() -> PaperFigure:
 
 
 def step_choi(g: Array) -> Array:
-    """Smallest Choi eigenvalue of one neuron's map over each interval between values of G, T = 0.
+    """Return one neuron's smallest Choi eigenvalue over intervals between values of G, T = 0.
 
     Decay by e^{−ΔG} has the eigenvalues 0, 0, (1 ∓ e^{−ΔG})/2.
     """
@@ -122,12 +133,12 @@ def step_choi(g: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def tail_choi() -> float:
-    """Of the time after figure 3's pulses, while κ₀ rings: one neuron, from 2.25 to 7.467."""
+    """Return one neuron's smallest Choi eigenvalue after figure 3's pulses, while κ₀ rings."""
     return choi_minimum(1, (COLD, RETRIEVED[3]), 2.25, 7.467)
 
 
 def refusal() -> str:
-    """What a circuit of figure 3's pulses is refused with."""
+    """Return what a circuit of figure 3's pulses is refused with."""
     times = np.arange(0.0, 2.25 + STEP / 2, STEP)
     found = step_integrals(COLD, RETRIEVED[3], times)
     kappa = np.where(np.abs(found.kappa) < 1e-12, 0.0, found.kappa)
@@ -139,7 +150,7 @@ def refusal() -> str:
 
 
 def figure_negative() -> PaperFigure:
-    """What no circuit can do: the Choi eigenvalue of the retrieving pulse, against time."""
+    """Show what no circuit can do: the retrieving pulse's Choi eigenvalue against time."""
     curves = bath_curves(COLD, RETRIEVED[3])
     stimuli = {"stored and retrieved": RETRIEVED[3], "stored only": STORING}
     every = round(STEP / (TIMES[1] - TIMES[0]))
@@ -186,7 +197,7 @@ def figure_negative() -> PaperFigure:
         },
         "lowest rate, stored only": float(kappa[1].min()),
     }
-    return PaperFigure(
+    return paper_figure(
         "negative",
         "Where the stimulus of figure 3 is no evolution of neurons",
         (
@@ -198,27 +209,15 @@ def figure_negative() -> PaperFigure:
             Parameter("step", STEP, "a collision of a circuit"),
         ),
         data,
-        "The paper retrieves by a coupling η < 0. No Hamiltonian has one: η is the square of an "
-        "amplitude.",
-        "From 1.5 to 2.25 the smallest Choi eigenvalue of one neuron's map is "
-        f"{measures['smallest Choi eigenvalue, retrieving pulse, N 1']:.3f}, and "
-        f"{measures['smallest Choi eigenvalue, 2.25 to 7.467, N 1']:.3f} from 2.25 to 7.47, where "
-        "the bath rings on; a map is completely positive at 0 and above only. Circuits refuse: "
-        f"“{refusal()}”. From 0 to 10, with what was stored before, it is a map again for one "
-        "neuron, but not for two "
-        f"({measures['smallest Choi eigenvalue, whole stimulus to 10, N 2']:.3f}).",
-        "Not all negative rates come from η < 0: after the storing pulse alone κ swings to "
-        f"{measures['lowest rate, stored only']:.3f} and "
-        f"{measures['share of steps that are no map, stored only']:.0%} of all steps of {STEP:g} "
-        "are no maps. That is the bath's memory: the map from t = 1.5 on is one at all times, but "
-        "not a product of maps, and circuits that go step by step are refused as well.",
         (),
         measures,
+        refused=refusal(),
+        step=STEP,
     )
 
 
 def step_choi_between(start: float, stop: float) -> float:
-    """As `step_choi`, over one interval of figure 3."""
+    """Return `step_choi` over one interval of figure 3."""
     g = area(CUTOFF, RETRIEVED[3])
     ends = [int(np.argmin(np.abs(TIMES - t))) for t in (start, stop)]
     return float(step_choi(g[ends])[0])

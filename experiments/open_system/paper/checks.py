@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 
 from ...papers.claims import Check
 from ...papers.figures import Key
@@ -11,7 +11,7 @@ from .beyond import EXACT_NEURONS, mean_field_errors, step_choi_between, tail_ch
 from .loops import COLLISIONS, collision_errors
 from .model import BETA, CUTOFF, RETRIEVED, area, at, printed_from_area
 
-__all__ = ["measure_checks"]
+__all__ = ["CHECKS"]
 
 
 def _printed(figure: int, time: float, reference: float, paper: str) -> Check:
@@ -67,10 +67,3 @@ CHECKS: tuple[tuple[Key, Callable[[], Iterator[Check]]], ...] = (
     ("collisions", _collisions),
     ("negative", _negative),
 )
-
-
-def measure_checks(figures: Collection[Key] | None = None) -> Iterator[Check]:
-    """The checks of these figures, or of all where none are named."""
-    for figure, measure in CHECKS:
-        if figures is None or figure in figures:
-            yield from measure()

@@ -23,6 +23,7 @@ from .model import (
     WARM,
     PaperFigure,
     neuron_parameters,
+    paper_figure,
     temperature_parameters,
     tilted,
     variables,
@@ -43,14 +44,14 @@ def _spins(data: xr.Dataset) -> Array:
 
 @lru_cache(maxsize=64)
 def printed_flow(eta: float, bath: Bath = WARM) -> Array:
-    """Eq. 18 from (1, 1, −1), shape (3, times)."""
+    """Follow Eq. 18 from (1, 1, −1), shape (3, times)."""
     stimulus = Pulse(0.0, math.inf, eta)
     return _spins(printed_mean_field((bath, stimulus), (1.0, 1.0, -1.0), FLOW_TIMES))
 
 
 @lru_cache(maxsize=64)
 def exact_flow(eta: float, neurons: int, scaling: str) -> Array:
-    """The master equation from that direction, length 1, shape (3, times)."""
+    """Follow the master equation from that direction, length 1, shape (3, times)."""
     stimulus = Pulse(0.0, math.inf, eta)
     return _spins(
         simulate_open_system(
@@ -72,21 +73,21 @@ def _mean_flow(eta: float, neurons: int, scaling: str) -> Array:
 
 
 def limit(neurons: int, occupation: str) -> float:
-    """m_z that all ends in, under constant rates, at n(g) of 300 K."""
+    """Return the m_z that all ends in, under constant rates, at n(g) of 300 K."""
     quanta = math.exp(-BETA) if occupation == "boltzmann" else 1 / math.expm1(BETA)
     p = steady_populations(neurons, quanta / (quanta + 1))
     return float(p @ (2 * np.arange(neurons + 1) / neurons - 1))
 
 
 def half_time(curve: Array, end: float) -> float:
-    """When the distance from (0, 0, end) has halved, for good; inf if that is yet to come."""
+    """Find when the distance from (0, 0, end) has halved for good; inf if it has yet to."""
     far = np.linalg.norm(curve - np.array([0, 0, end])[:, None], axis=0)
     later = np.flatnonzero(far > far[0] / 2)[-1] + 1
     return float(FLOW_TIMES[later]) if later < len(FLOW_TIMES) else math.inf
 
 
 def figure_2() -> PaperFigure:
-    """From (1, 1, −1), η = 0.1 and 0.02 for good, 300 K."""
+    """Recompute the flow from (1, 1, −1), η = 0.1 and 0.02 for good, 300 K."""
     printed = np.stack([printed_flow(eta) for eta in ETAS])
     exact, mean = (
         np.array([[[flow(eta, n, s) for n in NEURONS] for s in SCALINGS] for eta in ETAS])
@@ -141,7 +142,7 @@ def figure_2() -> PaperFigure:
         "limit of m_z, exact, N 50, Bose": limit(50, "bose"),
     }
     other = replace(WARM, cutoff=10.0)
-    return PaperFigure(
+    return paper_figure(
         2,
         "Collective state under a lasting stimulus, 300 K",
         (
@@ -157,18 +158,6 @@ def figure_2() -> PaperFigure:
             *neuron_parameters(),
         ),
         data,
-        "The paper shows (1, 1, −1) flowing to (0, 0, 0), 'the depolarized state', the sooner the "
-        "larger η.",
-        f"Eq. 18 does that: |S| falls from 1.73 to {left[0.1]:.1e} (η = 0.1) and {left[0.02]:.3f} "
-        f"(0.02) at t = 20, half-times {half[0.1]:.2f} and {half[0.02]:.2f}. The master equation "
-        f"that it was made from ends elsewhere: at m_z = {ends[1]:.3f} for one neuron, "
-        f"{ends[2]:.3f}, {ends[10]:.3f} and {ends[50]:.3f} for 2, 10 and 50.",
-        "Eq. 18 takes (σˣ)² on one neuron for ⟨σˣ⟩², which drops spontaneous emission, −D. The "
-        "right mean field has it, and without correlations between neurons is exact for N = 1; "
-        "the bath's absorption correlates more of them, so that it is off by up to "
-        f"{gap[2, '1/N']:.2f}, {gap[10, '1/N']:.2f} and {gap[50, '1/N']:.2f} for 2, 10 and 50 "
-        f"neurons at η = 0.1 (1/N), {gap[50, 'none']:.2f} for 50 without the 1/N. Only with "
-        "Bose's occupation, n = 2·10¹⁰ in place of the paper's n = 1, is the limit 0.",
         (
             Variation(
                 "cutoff", f"{CUTOFF:g}", "10", "|S| at 20 by Eq. 18, η = 0.02",
@@ -186,4 +175,8 @@ def figure_2() -> PaperFigure:
             for k, eta in enumerate(ETAS)
             for i, n in enumerate(NEURONS)
         ),
+        left=left,
+        half=half,
+        ends=ends,
+        gap=gap,
     )  # fmt: skip

@@ -28,7 +28,7 @@ from qbrain.reference.open_system.bath_stimuli import Pulse
 from qbrain.reference.open_system.collision_model import collision_states, trace_distance
 
 from ...papers.figures import Parameter
-from .model import COLD, CUTOFF, PaperFigure, variables
+from .model import COLD, CUTOFF, PaperFigure, paper_figure, variables
 
 __all__ = ["COLLISIONS", "KICK", "SHOTS", "collision_errors", "figure_collisions",
            "figure_homeostasis", "held", "laws", "slope"]  # fmt: skip
@@ -62,7 +62,7 @@ def _rate_integral(t: Array) -> Array:
 
 @lru_cache(maxsize=1)
 def collision_errors() -> dict[str, Array]:
-    """Trace distance to the master equation by order of the neurons, at `COLLISIONS`."""
+    """Return trace distances to the master equation by order of neurons, at `COLLISIONS`."""
     whole = simulate_open_system(
         _N, given_curves(_rate), _START, [_T], density_matrix=True, tolerance=1e-11
     )
@@ -92,12 +92,12 @@ def collision_errors() -> dict[str, Array]:
 
 
 def slope(x: Array, y: Array) -> float:
-    """Of a straight line through log y over log x."""
+    """Return the slope of a straight line through log y over log x."""
     return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def figure_collisions() -> PaperFigure:
-    """Error of the collision model against the number of collisions, by order of the neurons."""
+    """Measure the collision model's error against the collisions, by order of the neurons."""
     errors = collision_errors()
     names = list(errors)
     gates = np.array(
@@ -132,7 +132,7 @@ def figure_collisions() -> PaperFigure:
             for i in shown
         },
     }
-    return PaperFigure(
+    return paper_figure(
         "collisions",
         "Collisions with an ancilla against the master equation",
         (
@@ -143,20 +143,11 @@ def figure_collisions() -> PaperFigure:
             Parameter("temperature_kelvin", 0.0, "not in the paper"),
         ),
         data,
-        "The paper runs no circuit. Here an ancilla in |0⟩ meets the neurons one after the other, "
-        "in partial swaps of angle θ with θ² = ∫κ over the step, and is reset.",
-        f"Met in a fixed order the error stays at {errors['fixed'][shown[2]]:.2f}, however many "
-        "collisions: an ancilla carries what one neuron emits to the next and never back, which "
-        "is another, cascaded master equation. Alternately forward and backward it falls with "
-        f"slope {slopes['alternating']:.2f}, there and back in each collision with "
-        f"{slopes['palindromic']:.2f}, and two alternating runs extrapolated (Richardson) with "
-        f"{slopes['richardson']:.2f}.",
-        f"At 128 collisions the errors are {errors['alternating'][shown[2]]:.1e} (alternating), "
-        f"{errors['palindromic'][shown[2]]:.1e} (palindromic) and "
-        f"{errors['richardson'][shown[2]]:.1e} (extrapolated). On a line of qubits alternating is "
-        "the cheapest too: the ancilla ends where it next begins.",
         (),
         measures,
+        errors=errors,
+        shown=shown,
+        slopes=slopes,
     )
 
 
@@ -173,7 +164,7 @@ def _gates(steps: int, order: str) -> int:
 
 @lru_cache(maxsize=1)
 def _rates() -> LinearRates:
-    """What η = 1 in one step alone does to each step, at zero temperature."""
+    """Return what η = 1 in one step alone does to each step, at zero temperature."""
     columns = [
         step_integrals(COLD, Pulse(float(a), float(b), 1.0), _TIMES)
         for a, b in itertools.pairwise(_TIMES)
@@ -186,7 +177,7 @@ def _rates() -> LinearRates:
 
 @lru_cache(maxsize=1)
 def laws() -> dict[str, StimulusLaw]:
-    """Closed: homeostasis. Open: what that arrives at undisturbed. Free: a constant stimulus."""
+    """Make the laws: closed (homeostasis), open (where that arrives undisturbed), free."""
     closed = Homeostasis(_rates(), _STEPS, target=_TARGET, gain=_GAIN, limits=(0.0, _LARGEST))
     _, planned = held(closed, kick=False)
     free = np.full(_STEPS, 0.1)
@@ -206,7 +197,7 @@ def held(
     kick: bool = True,
     seed: int = 0,
 ) -> tuple[Array, Array]:
-    """Repetitions of a loop of four neurons under a law, all at once.
+    """Repeat a loop of four neurons under a law, all at once.
 
     The populations are the exact ones under each repetition's own stimulus; a reading is drawn
     from them, ``shots`` times, or their mean itself where that is None.
@@ -243,7 +234,7 @@ def held(
 
 
 def _decayed(p: Array, jump: Array, jumps: Array) -> Array:
-    """e^{x(J−1)} p as a sum over the number of jumps, of mean x (R,): nothing gets negative."""
+    """Return e^{x(J−1)} p as a sum over the number of jumps, of mean x (R,): none is negative."""
     term = np.exp(-jumps)[:, None] * p
     whole = term.copy()
     for k in range(1, _TERMS):
@@ -258,7 +249,7 @@ def _reading(value: Array) -> SpinReading:
 
 
 def figure_homeostasis() -> PaperFigure:
-    """A stimulus set from what is read holds the neurons, through a kick and other baths."""
+    """Let a stimulus set by readings hold the neurons, through a kick and other baths."""
     every = laws()
     shots = SHOTS[1]
     exact = {name: held(law) for name, law in every.items()}
@@ -313,7 +304,7 @@ def figure_homeostasis() -> PaperFigure:
         "half-width of the 95 % band at 12": float(high[-1] - low[-1]) / 2,
     }
     ours = "not in the paper"
-    return PaperFigure(
+    return paper_figure(
         "homeostasis",
         "A stimulus set from what is read holds the neurons",
         (
@@ -329,19 +320,19 @@ def figure_homeostasis() -> PaperFigure:
             Parameter("repetitions", float(_REPEATS), ours),
         ),
         data,
-        "The paper gives its stimuli beforehand. Here η of each step is set from the m_z read "
-        "before it, and readings are drawn from the exact populations.",
-        f"From all active the loop comes to {before:.3f} (target {_TARGET:g}) and, after a kick "
-        f"at t = {_TIMES[KICK]:g}, back to {after['closed loop']:.3f}; the same stimulus given "
-        f"beforehand leaves m_z at {after['open loop']:.3f}, a constant one at "
-        f"{after['constant']:.3f}. With a bath that answers half to twice as strongly the loop "
-        f"ends within {worst['closed loop']:.2f} of the target, the planned stimulus within "
-        f"{worst['open loop']:.2f}.",
-        f"At {shots} shots a reading 95 % of {_REPEATS} repetitions end within "
-        f"±{(high[-1] - low[-1]) / 2:.3f}; the spread falls with the shots to the power "
-        f"{fitted:.2f}. Noise also pulls m_z down (by {-bias[0]:.3f} at {SHOTS[0]} shots): at "
-        "zero temperature a stimulus only lowers it, so that errors of one sign act and those of "
-        "the other do not.",
         (),
         measures,
+        before=before,
+        target=_TARGET,
+        times=_TIMES,
+        kick=KICK,
+        after=after,
+        worst=worst,
+        shots=shots,
+        fewest=SHOTS[0],
+        repeats=_REPEATS,
+        high=high,
+        low=low,
+        fitted=fitted,
+        bias=bias,
     )

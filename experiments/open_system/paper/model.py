@@ -31,14 +31,15 @@ from qbrain.reference.open_system.bath_stimuli import Bath, Pulse
 
 from ...papers import figures as paper_figures
 from ...papers.figures import Parameter
+from ...papers.telling import Teller
 
 __all__ = [
     "AWAY",
     "BETA",
+    "CITATION",
     "COLD",
     "CUTOFF",
     "NEURONS",
-    "PAPER",
     "RETRIEVED",
     "SCALINGS",
     "STORING",
@@ -52,6 +53,8 @@ __all__ = [
     "followed",
     "mean_field_from_down",
     "neuron_parameters",
+    "paper_claim",
+    "paper_figure",
     "printed_from_area",
     "temperature_parameters",
     "tilted",
@@ -60,7 +63,7 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-PAPER = "Sun and Zhang, Modeling the Nervous System as An Open Quantum System (2021)"
+CITATION = "Sun and Zhang, Modeling the Nervous System as An Open Quantum System (2021)"
 CUTOFF = 3.5
 BETA = inverse_temperature(300.0, 2000.0)
 COLD = Bath(CUTOFF)
@@ -84,22 +87,26 @@ RETRIEVED |= {5: RETRIEVED[3], 6: RETRIEVED[4]}
 class PaperFigure(paper_figures.PaperFigure):
     """One figure of this paper."""
 
-    paper = PAPER
+    paper = CITATION
+
+
+_TELLER = Teller(__package__, PaperFigure)
+paper_figure, paper_claim = _TELLER.figure, _TELLER.claim
 
 
 @lru_cache(maxsize=256)
 def area(cutoff: float, pulses: tuple[Pulse, ...]) -> Array:
-    """G = ∫₀ᵗ κ₀ at `TIMES`."""
+    """Return G = ∫₀ᵗ κ₀ at `TIMES`."""
     return cumulative_rate(Bath(cutoff), pulses, TIMES)
 
 
 def printed_from_area(g: Array, *, warm: bool) -> Array:
-    """Eq. 18 from silence: Sz = −e^{−G} at zero temperature, −e^{−3G} with one quantum a mode."""
+    """Return Eq. 18 from silence: Sz = −e^{−G} at zero temperature, −e^{−3G} with one quantum."""
     return np.asarray(-np.exp(-(3.0 if warm else 1.0) * g))
 
 
 def exact_from_down(neurons: int, g: Array, *, warm: bool, scaling: str) -> Array:
-    """m_z of the master equation from silence where ∫κ₀ = G; nan where there is no state."""
+    """Return the master equation's m_z from silence where ∫κ₀ = G; nan where there is no state."""
     x = g / neurons if scaling == "1/N" else g
     come, back = np.unique(np.maximum(x, 0.0), return_inverse=True)
     # constant rates, for which time is G
@@ -113,29 +120,29 @@ def exact_from_down(neurons: int, g: Array, *, warm: bool, scaling: str) -> Arra
 def followed(
     cutoff: float, pulses: tuple[Pulse, ...], neurons: int, scaling: str, warm: bool
 ) -> Array:
-    """m_z of the master equation from silence at `TIMES`, as of `exact_from_down`."""
+    """Return m_z of the master equation from silence at `TIMES`, as `exact_from_down` does."""
     return exact_from_down(neurons, area(cutoff, pulses), warm=warm, scaling=scaling)
 
 
 def mean_field_from_down(neurons: int, g: Array, *, warm: bool, scaling: str) -> Array:
-    """The right mean field from silence: ṁ_z = −Fm_z − D, as that of one neuron; nan as above."""
+    """Return the right mean field from silence, ṁ_z = −Fm_z − D, as of one neuron; nan as above."""
     x = g / neurons if scaling == "1/N" else g
     return np.where(x < -1e-12, np.nan, -1 / 3 - 2 / 3 * np.exp(-3 * x)) if warm else -1.0 + 0 * x
 
 
 def at(values: Array, time: float) -> float:
-    """Of a curve on `TIMES`, the value at one of them."""
+    """Return the value of a curve on `TIMES` at one of them."""
     return float(values[int(np.argmin(np.abs(TIMES - time)))])
 
 
 def away_until(values: Array, rest: float = -1.0) -> float:
-    """The last of `TIMES` at which a curve is further than `AWAY` from rest; 0 if it never is."""
+    """Find the last of `TIMES` at which a curve is further than `AWAY` from rest, or 0."""
     away = np.flatnonzero(np.abs(values - rest) > AWAY)
     return float(TIMES[away[-1]]) if len(away) else 0.0
 
 
 def variables(**named: tuple[Any, Any, str, str]) -> dict[str, xr.Variable]:
-    """Variables of a dataset, each (dimensions, values, what it is, its unit)."""
+    """Make variables of a dataset, each (dimensions, values, what it is, its unit)."""
     return {
         name: xr.Variable(dims, values, {"long_name": words, "units": units})
         for name, (dims, values, words, units) in named.items()
@@ -143,7 +150,7 @@ def variables(**named: tuple[Any, Any, str, str]) -> dict[str, xr.Variable]:
 
 
 def neuron_parameters(neurons: tuple[int, ...] = NEURONS, bath: bool = True) -> list[Parameter]:
-    """Those the paper leaves open, with why."""
+    """List those the paper leaves open, with why."""
     found = [
         Parameter(
             "neurons",
@@ -169,7 +176,7 @@ def neuron_parameters(neurons: tuple[int, ...] = NEURONS, bath: bool = True) -> 
 
 
 def temperature_parameters(*, warm: bool) -> list[Parameter]:
-    """Zero, or the paper's 300 K."""
+    """List the temperature: zero, or the paper's 300 K."""
     if not warm:
         return [Parameter("temperature_kelvin", 0.0)]
     return [
@@ -181,5 +188,5 @@ def temperature_parameters(*, warm: bool) -> list[Parameter]:
 
 
 def tilted() -> tuple[float, float]:
-    """The angles of a neuron along figure 2's (1, 1, −1)."""
+    """Return the angles of a neuron along figure 2's (1, 1, −1)."""
     return math.acos(-1 / math.sqrt(3)), math.pi / 4

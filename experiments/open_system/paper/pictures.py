@@ -24,7 +24,7 @@ _SCALED = {"1/N": "rates over $N$", "none": "rates as printed"}
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """The picture of a figure's dataset; which one it is, its attributes say."""
+    """Draw the picture of a figure's dataset; which one it is, its attributes say."""
     drawers: dict[str, Callable[[xr.Dataset], Figure]] = {
         "2": _figure_2,
         **{str(number): _pulses for number in (3, 4, 5, 6)},
@@ -120,7 +120,7 @@ def _pulses(data: xr.Dataset) -> Figure:
 
 
 def _cold(data: xr.Dataset, panels: Any) -> None:
-    """All neurons at rest, and Eq. 18 at other cutoffs."""
+    """Draw all neurons at rest, and Eq. 18 at other cutoffs."""
     label = "master equation and right mean field, every $N$"
     for panel in panels:
         line(panel, data.time, data.exact.max(("scaling", "neurons")), _BLUES[2], label, lw=1.6)
@@ -133,7 +133,7 @@ def _cold(data: xr.Dataset, panels: Any) -> None:
 
 
 def _warm(data: xr.Dataset, panels: Any) -> None:
-    """The neurons with and without the 1/N."""
+    """Draw the neurons with and without the 1/N."""
     for panel, scaling, letter in zip(panels, data.scaling.values, "CD", strict=True):
         for colour, n in zip(_BLUES, data.neurons.values, strict=True):
             one = data.sel(neurons=n, scaling=scaling)

@@ -30,6 +30,7 @@ from .model import (
     followed,
     mean_field_from_down,
     neuron_parameters,
+    paper_figure,
     printed_from_area,
     temperature_parameters,
     variables,
@@ -48,34 +49,34 @@ _DISTANCE = ("|S_z(1.5)|", "|S_z(10) + 1|", "deepest S_z below −1")
 
 
 def figure_3() -> PaperFigure:
-    """Stored at 0.8, retrieved at −0.53, zero temperature."""
+    """Recompute what is stored at 0.8 and retrieved at −0.53, zero temperature."""
     return _figure(3)
 
 
 def figure_4() -> PaperFigure:
-    """Stored at 0.8, retrieved at −0.4, zero temperature."""
+    """Recompute what is stored at 0.8 and retrieved at −0.4, zero temperature."""
     return _figure(4)
 
 
 def figure_5() -> PaperFigure:
-    """Figure 3's pulses at 300 K."""
+    """Recompute figure 3's pulses at 300 K."""
     return _figure(5)
 
 
 def figure_6() -> PaperFigure:
-    """Figure 4's pulses at 300 K."""
+    """Recompute figure 4's pulses at 300 K."""
     return _figure(6)
 
 
 @lru_cache(maxsize=8)
 def whole_choi(pulses: int, start: float, stop: float) -> float:
-    """Smallest Choi eigenvalue of one neuron's map under a figure's stimulus, T = 0."""
+    """Return the smallest Choi eigenvalue of one neuron's map under a stimulus, T = 0."""
     return choi_minimum(1, (COLD, RETRIEVED[pulses]), start, stop)
 
 
 @lru_cache(maxsize=8)
 def scanned(number: int) -> tuple[Array, Array]:
-    """What Eq. 18 does in a figure at every one of `CUTOFFS`.
+    """Return what Eq. 18 does in a figure at every one of `CUTOFFS`.
 
     Returns:
         Sz(1.5), Sz(10) and the lowest Sz, shape (3, cutoffs), and how far each is from what the
@@ -242,7 +243,7 @@ def _bose(number: int) -> dict[str, float]:
 
 
 def figure_cutoff() -> PaperFigure:
-    """Which ω_c makes Eq. 18 do what the paper says of figures 3 to 6."""
+    """Find which ω_c makes Eq. 18 do what the paper says of figures 3 to 6."""
     figures = (3, 4, 5, 6)
     distance = np.stack([scanned(number)[1] for number in figures], axis=1)
     holds = distance <= AWAY
@@ -275,7 +276,7 @@ def figure_cutoff() -> PaperFigure:
     }
     misses = np.argwhere(~holds[:, :, int(np.argmax(count))])
     missing = "; ".join(f"{_DISTANCE[i]} of figure {figures[k]}" for i, k in misses)
-    return PaperFigure(
+    return paper_figure(
         "cutoff",
         "Which cutoff makes Eq. 18 do what the paper says",
         (
@@ -288,14 +289,13 @@ def figure_cutoff() -> PaperFigure:
             ),
         ),
         data,
-        "The paper says of figures 3 to 6, without ω_c, that S_z is about 0 at t = 1.5 and at "
-        "rest at 10; and a spin cannot pass its rest, −1.",
-        f"By Eq. 18 no ω_c gives all twelve. At most {count.max()} hold, for ω_c from "
-        f"{best.min():.2f} to {best.max():.2f}; missing there: {missing}. S_z(1.5) is within "
-        f"{AWAY:g} of 0 in all four figures only from ω_c = {zero.min():.1f} on, where S_z has "
-        f"long passed −1 on its way back (it keeps above up to {above.max():.2f}); S_z(10) is at "
-        f"rest in all four up to {rest.max():.2f}.",
-        "A larger cutoff stores more, as the bath answers sooner, but retrieves even more of it.",
         (),
         measures,
+        count=count,
+        best=best,
+        missing=missing,
+        away=AWAY,
+        zero=zero,
+        above=above,
+        rest=rest,
     )

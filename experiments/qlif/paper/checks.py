@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 from qbrain.reference.qlif import QlifPair, simulate_pairs
@@ -21,7 +21,7 @@ from qbrain.reference.qlif.spike_synchrony import synchrony
 from ...papers.claims import Check
 from ...papers.figures import Key
 
-__all__ = ["CHECKS", "measure_checks"]
+__all__ = ["CHECKS"]
 
 PAIRS, TICKS = 100, 3000
 # a simulated value is held against its reference within so many standard errors of both
@@ -73,10 +73,3 @@ CHECKS: tuple[tuple[Key, Callable[[], Iterator[Check]]], ...] = (
     ("chsh", _measured),
     ("settings", _equal),
 )
-
-
-def measure_checks(only: Collection[Key] | None = None) -> Iterator[Check]:
-    """The checks of some figures, or all of them."""
-    for figure, measure in CHECKS:
-        if only is None or figure in only:
-            yield from measure()

@@ -36,7 +36,7 @@ LONG, PARTS = 20_000, 10
 
 @lru_cache(maxsize=1)
 def _pulsed() -> dict[str, dict[int, Figures]]:
-    """Coincidence factor and SPIKE-synchronisation under pulses common to both neurons."""
+    """Measure coincidence and SPIKE-synchronisation under pulses common to both neurons."""
     found: dict[str, dict[int, dict[str, Measure]]] = {"factor": {}, "adaptive": {}}
     for rate in RATES:
         spikes = {
@@ -51,7 +51,7 @@ def _pulsed() -> dict[str, dict[int, Figures]]:
 
 
 def pulses(rate: int, ticks: int) -> NDArray[np.float64]:
-    """Current of both neurons, (ticks, 2) in nA: pulses on a ground that keeps its mean."""
+    """Make the current of both neurons, (ticks, 2) in nA: pulses that keep the ground's mean."""
     period = 1000 // rate
     on = np.arange(ticks) % period < PULSE
     drive = MEAN - AMPLITUDE * PULSE / period + AMPLITUDE * on
@@ -60,7 +60,7 @@ def pulses(rate: int, ticks: int) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=1)
 def _long() -> dict[str, tuple[list[Measure], Measure]]:
-    """Coincidence factor in ten parts of a long run, and its drift from part to part."""
+    """Measure the coincidence factor in ten parts of a long run, and its drift."""
     found = {}
     for kind in KINDS:
         spikes = simulate_pairs(LONG, PAIRS, kind, fixed_pair(), seed=34).spikes.values
@@ -70,7 +70,7 @@ def _long() -> dict[str, tuple[list[Measure], Measure]]:
 
 
 def _slope(parts: list[Measure]) -> Measure:
-    """Least squares slope over parts, a part being LONG/PARTS ticks."""
+    """Return the least squares slope over parts, a part being LONG/PARTS ticks."""
     x = np.arange(len(parts)) - (len(parts) - 1) / 2
     weights = x / (x**2).sum()
     values = np.array([float(m.value) for m in parts])
@@ -79,7 +79,7 @@ def _slope(parts: list[Measure]) -> Measure:
 
 
 def coherence() -> PaperFigure:
-    """Figure of section 3.3."""
+    """Make the study of section 3.3."""
     pulsed, long = _pulsed(), _long()
     dims = ("kind", "pulse_rate")
     data: dict[str, object] = {}
@@ -125,7 +125,7 @@ def coherence() -> PaperFigure:
 
 
 def alignment() -> Claim:
-    """Improvement in maintaining temporal alignment, without pulses."""
+    """Measure whether temporal alignment is maintained better, without pulses."""
     whole = {
         kind: Measure(
             float(np.mean([m.value for m in parts])),
@@ -146,7 +146,7 @@ def alignment() -> Claim:
 
 
 def rapid_inputs() -> Claim:
-    """Better or worse handling of rapid sequential inputs."""
+    """Measure whether rapid sequential inputs are handled better or worse."""
     own = _pulsed()["factor"]
     verdicts = [judge(own[rate]) for rate in RATES]
     better = sum(v == HOLDS for v in verdicts)
@@ -172,7 +172,7 @@ def rapid_inputs() -> Claim:
 
 
 def stability() -> Claim:
-    """Stability in continuous processing."""
+    """Measure the stability in continuous processing."""
     found = {kind: drift for kind, (_, drift) in _long().items()}
     own = found["entangled"]
     steady = {kind: abs(d.value) <= APART * d.stderr for kind, d in found.items()}

@@ -38,7 +38,7 @@ def _table() -> dict[str, list[int]]:
 
 
 def energy() -> PaperFigure:
-    """Figure of section 3.4."""
+    """Make the study of section 3.4."""
     table = _table()
     names = list(table)
     # as a vector: 2n gates, each with two real operations an amplitude; drawn: 12 a qubit
@@ -75,7 +75,7 @@ def energy() -> PaperFigure:
 
 
 def costs() -> Claim:
-    """Comparable, worse or better than classical neurons."""
+    """Measure whether costs are comparable, worse or better than classical neurons'."""
     table = _table()
     ratio = table["entangled"][-1] / table["plain"][-1]
     shared = table["entangled"][-1] / table["shared bit"][-1]
@@ -93,7 +93,7 @@ def costs() -> Claim:
 
 
 def long_range() -> Claim:
-    """Less energy for long-range communication?"""
+    """Ask whether long-range communication takes less energy."""
     return Claim(
         "energy of long-range communication",
         ("energy", "cross-layer"),
@@ -113,7 +113,7 @@ def long_range() -> Claim:
 
 
 def scaling() -> Claim:
-    """Scalable or not."""
+    """Measure whether it scales."""
     table = _table()
     slopes = {
         kind: float(np.polyfit(np.log(SIZES), np.log(values), 1)[0])

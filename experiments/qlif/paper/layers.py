@@ -44,7 +44,7 @@ GROUPS = 20
 
 @lru_cache(maxsize=1)
 def _runs() -> tuple[xr.Dataset, dict[str, Figures]]:
-    """Every kind at fixed settings, the first layer's drive raised halfway."""
+    """Run every kind at fixed settings, the first layer's drive raised halfway."""
     pair = fixed_pair()
     drive = np.full((TICKS, 2), LOW)
     drive[RAISED:, 0] = HIGH
@@ -75,7 +75,7 @@ def _runs() -> tuple[xr.Dataset, dict[str, Figures]]:
 
 
 def _layer_correlation(spikes: NDArray[np.uint8]) -> Measure:
-    """Correlation of the two layers' spike counts in bins, over groups of pairs."""
+    """Correlate the two layers' spike counts in bins, over groups of pairs."""
     counts = spikes.reshape(-1, BIN, GROUPS, PAIRS // GROUPS, 2).sum(axis=(1, 3), dtype=float)
     # the step's transient aside, all bins are alike
     counts = counts[5:] - counts[5:].mean(axis=0)
@@ -85,7 +85,7 @@ def _layer_correlation(spikes: NDArray[np.uint8]) -> Measure:
 
 
 def _change(spikes: NDArray[np.uint8]) -> Measure:
-    """Rate after the step less the rate before it, in Hz, over pairs."""
+    """Return the rate after the step less the rate before it, in Hz, over pairs."""
     settled = 500
     after = spikes[RAISED + settled :].mean(axis=0)
     each = 1000 * (after - spikes[settled:RAISED].mean(axis=0))
@@ -93,7 +93,7 @@ def _change(spikes: NDArray[np.uint8]) -> Measure:
 
 
 def cross_layer() -> PaperFigure:
-    """Figure of section 3.1."""
+    """Make the study of section 3.1."""
     data, figures = _runs()
     mates, second = figures["mates"], figures["second layer's change"]
     measures = {
@@ -121,7 +121,7 @@ def cross_layer() -> PaperFigure:
 
 
 def synchronisation() -> Claim:
-    """Mates fire together."""
+    """Measure whether mates fire together."""
     _, figures = _runs()
     mates = figures["mates"]
     return Claim(
@@ -138,7 +138,7 @@ def synchronisation() -> Claim:
 
 
 def communication() -> Claim:
-    """Does a layer learn anything of the other's drive?"""
+    """Measure whether a layer learns anything of the other's drive."""
     _, figures = _runs()
     second, first = figures["second layer's change"], figures["first layer's change"]
     nothing = Measure(0.0, 0.0)

@@ -26,8 +26,8 @@ from ...papers.figures import Parameter
 
 __all__ = [
     "APART",
+    "CITATION",
     "KINDS",
-    "PAPER",
     "RULE",
     "Figures",
     "PaperFigure",
@@ -41,7 +41,7 @@ __all__ = [
     "rows",
 ]
 
-PAPER = (
+CITATION = (
     "the draft “Entangled Quantum-Inspired Leaky Integrate-and-Fire Neural Architecture for "
     "Enhanced Cross-Layer Communication”"
 )
@@ -56,16 +56,16 @@ Array = NDArray[np.float64]
 class PaperFigure(paper_figures.PaperFigure):
     """One figure of this draft."""
 
-    paper = PAPER
+    paper = CITATION
 
 
 def fixed_pair(a: float = 0.0, b: float = 0.0, **more: Any) -> QlifPair:
-    """A pair whose neurons have one setting each."""
+    """Make a pair whose neurons have one setting each."""
     return QlifPair(angles=((a,), (b,)), **more)
 
 
 def parameters(pair: QlifPair, **more: float | str | list[float] | list[str]) -> Any:
-    """Of a study: the pair's and those given, with why they are what they are."""
+    """List the parameters of a study: the pair's and those given, with why they are so."""
     names = ("phi", "visibility", "tau", "rest", "threshold", "resistance", "noise", "refractory",
              "coupling", "kick", "tick")  # fmt: skip
     own = [Parameter(name, getattr(pair, name), "the draft has no numbers") for name in names]
@@ -76,7 +76,7 @@ def parameters(pair: QlifPair, **more: float | str | list[float] | list[str]) ->
 def by_kind(
     figures: Mapping[str, Figures], *, dim: str = "kind", units: Mapping[str, str] | None = None
 ) -> xr.Dataset:
-    """Figures of kinds, each with its standard error, as a dataset over kinds."""
+    """Put metrics of kinds, each with its standard error, into a dataset over kinds."""
     kinds = list(next(iter(figures.values())))
     data: dict[str, Any] = {}
     for name, own in figures.items():
@@ -87,7 +87,7 @@ def by_kind(
 
 
 def jackknife(parts: Array, figure: Callable[[Array], Array | float]) -> Measure:
-    """A figure of the mean over independent parts (axis 0), with the jackknife's standard error."""
+    """Return a metric of the mean over independent parts (axis 0), with its jackknife error."""
     n = len(parts)
     total = parts.sum(axis=0)
     value = float(figure(total / n))
@@ -96,14 +96,14 @@ def jackknife(parts: Array, figure: Callable[[Array], Array | float]) -> Measure
 
 
 def above(one: Measure, other: Measure) -> float:
-    """How many standard errors the first lies above the second."""
+    """Return how many standard errors the first lies above the second."""
     spread = math.hypot(float(one.stderr), float(other.stderr))
     gap = float(one.value) - float(other.value)
     return gap / spread if spread else math.copysign(math.inf, gap) if gap else 0.0
 
 
 def judge(figures: Figures, *, larger: bool = True) -> Verdict:
-    """Better than every kind without a wire between the neurons, or than those without sharing.
+    """Judge whether it beats every kind without a wire, or those without sharing.
 
     Holds if the entangled pair is told apart from the shared bit and on its better side; in part
     if only from private bits and plain neurons, so that a shared bit does as well; else not.
@@ -123,12 +123,12 @@ RULE = (
 
 
 def interval(measure: Measure, digits: int = 4) -> str:
-    """Value and 95 % interval in words."""
+    """Write a value and its 95 % interval in words."""
     return f"{measure.value:.{digits}f} ± {1.96 * measure.stderr:.{digits}f}"
 
 
 def rows(figures: Mapping[str, Figures]) -> tuple[dict[str, float | int | str], ...]:
-    """One row a kind, for a claim's numbers."""
+    """Make one row a kind, for a claim's numbers."""
     kinds: Sequence[str] = list(next(iter(figures.values())))
     return tuple(
         {

@@ -53,7 +53,7 @@ ALL = (*KINDS, MEAN_BIT)
 
 @lru_cache(maxsize=1)
 def _runs() -> tuple[dict[str, Figures], Array]:
-    """Figures of each kind, and the mean rate over a cycle (kind, bin) in Hz."""
+    """Return metrics of each kind, and the mean rate over a cycle (kind, bin) in Hz."""
     ticks = 2 * HALF * CYCLES
     drive = np.where(np.arange(ticks) // HALF % 2 == 0, HIGH, LOW)
     figures: dict[str, dict[str, Measure]] = {
@@ -85,7 +85,7 @@ def _runs() -> tuple[dict[str, Figures], Array]:
 
 
 def _delay(rates: Array) -> float:
-    """Mean delay in ms after the switch upwards, from rates in bins of a whole cycle."""
+    """Return the mean delay in ms after the switch upwards, from rates in bins of a cycle."""
     bins = HALF // BIN
     up, down = rates[:bins], rates[bins:]
     # levels from the last quarter of each half
@@ -100,7 +100,7 @@ def _separation(moments: Array) -> float:
 
 
 def modulation() -> PaperFigure:
-    """Figure of section 3.2."""
+    """Make the study of section 3.2."""
     figures, curves = _runs()
     data = by_kind(figures, units={"response": "ms"})
     data = data.assign(rate=(("kind", "time"), curves, {"units": "Hz"}))
@@ -160,7 +160,7 @@ def _claim(name: str, what: str, key: str, unit: str, words: str, *, larger: boo
 
 
 def response() -> Claim:
-    """Faster or slower."""
+    """Measure whether the response is faster or slower."""
     return _claim(
         "response to emotional state changes",
         "faster or slower response to emotional state changes (left open)",
@@ -170,7 +170,7 @@ def response() -> Claim:
 
 
 def precision() -> Claim:
-    """More or less precise."""
+    """Measure whether it is more or less precise."""
     return _claim(
         "precision of modulation",
         "more or less precise modulation of decision-making (left open)",
@@ -180,7 +180,7 @@ def precision() -> Claim:
 
 
 def steadiness() -> Claim:
-    """Improved or decreased stability."""
+    """Measure whether stability is better or worse."""
     return _claim(
         "stability of modulation",
         "improved or decreased stability in emotional processing (left open)",

@@ -23,7 +23,7 @@ _CURVES = ("#c2410c", "#ca8a04", "#64748b")
 
 
 def draw(data: xr.Dataset) -> Figure:
-    """The picture of a study's dataset; which one it is, its attributes say."""
+    """Draw the picture of a study's dataset; which one it is, its attributes say."""
     drawers: dict[str, Callable[[xr.Dataset], Figure]] = {
         "chsh": _chsh,
         "settings": _settings,
@@ -50,7 +50,7 @@ def _panels(columns: int, size: tuple[float, float], **more: Any) -> tuple[Figur
 
 
 def _bars(axes: Axes, data: xr.Dataset, name: str, kinds: list[str] | None = None) -> None:
-    """A figure of each kind with its 95 % interval."""
+    """Draw a metric of each kind with its 95 % interval."""
     shown = [str(k) for k in data.kind.values] if kinds is None else kinds
     for place, kind in enumerate(shown):
         own = data.sel(kind=kind)
@@ -63,7 +63,7 @@ def _bars(axes: Axes, data: xr.Dataset, name: str, kinds: list[str] | None = Non
 def _curves(
     axes: Axes, data: xr.Dataset, x: str, name: str, *, spread: float = 0.0, **style: Any
 ) -> None:
-    """A figure of each kind against ``x``; kinds are moved apart by a factor ``spread``."""
+    """Draw a metric of each kind against ``x``; kinds are moved apart by a factor ``spread``."""
     places = data[x].values.astype(float)
     kinds = [str(k) for k in data.kind.values]
     for number, kind in enumerate(kinds):

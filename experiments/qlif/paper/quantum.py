@@ -42,7 +42,7 @@ GROUPS, GROUP_TICKS = 100, 2000
 
 @lru_cache(maxsize=1)
 def _chsh() -> dict[tuple[float, float], ChshEstimate]:
-    """S of entangled pairs at their best settings, by φ and visibility."""
+    """Return S of entangled pairs at their best settings, by φ and visibility."""
     points = [(phi, v) for v in CURVES for phi in PHIS]
     points += [(math.pi / 4, v) for v in VISIBILITIES if (math.pi / 4, v) not in points]
     return {(phi, v): _estimate("entangled", phi, v, 40 + k) for k, (phi, v) in enumerate(points)}
@@ -50,7 +50,7 @@ def _chsh() -> dict[tuple[float, float], ChshEstimate]:
 
 @lru_cache(maxsize=1)
 def _shared() -> dict[float, ChshEstimate]:
-    """S of the shared bit nearest to the pair, by φ."""
+    """Return S of the shared bit nearest to the pair, by φ."""
     return {phi: _estimate("shared bit", phi, 1.0, 80 + k) for k, phi in enumerate(PHIS)}
 
 
@@ -61,7 +61,7 @@ def _estimate(kind: str, phi: float, visibility: float, seed: int) -> ChshEstima
 
 
 def chsh() -> PaperFigure:
-    """S against φ and visibility."""
+    """Measure S against φ and visibility."""
     found, shared = _chsh(), _shared()
     grid = (("curve", "phi"), [[found[phi, v].value for phi in PHIS] for v in CURVES])
     errors = [[found[phi, v].stderr for phi in PHIS] for v in CURVES]
@@ -110,7 +110,7 @@ def chsh() -> PaperFigure:
 
 @lru_cache(maxsize=1)
 def _settings() -> dict[tuple[str, str], Measure]:
-    """Share of spikes in the very tick of the mate's, by settings and kind."""
+    """Return the share of spikes in the very tick of the mate's, by settings and kind."""
     found: dict[tuple[str, str], Measure] = {}
     pairs = {f"{b:.4f}": fixed_pair(0.0, b) for b in BETWEEN}
     pairs |= {name: QlifPair(angles=angles) for name, angles in LEVELS.items()}
@@ -127,7 +127,7 @@ def _settings() -> dict[tuple[str, str], Measure]:
 
 
 def settings() -> PaperFigure:
-    """Synchrony of all kinds against the settings."""
+    """Measure the synchrony of all kinds against the settings."""
     found = _settings()
     names = [f"{b:.4f}" for b in BETWEEN]
     data: dict[str, object] = {}
@@ -175,7 +175,7 @@ def _gap(found: dict[tuple[str, str], Measure], name: str) -> Measure:
 
 @lru_cache(maxsize=1)
 def _groups() -> dict[tuple[int, str], tuple[ChshEstimate, Measure, Measure]]:
-    """Of each size and kind: the lifted S, synchrony with settings by level and fixed."""
+    """Return, by size and kind, the lifted S and synchrony with settings by level and fixed."""
     found = {}
     for n in SIZES:
         for kind in BITS:
@@ -196,7 +196,7 @@ def _groups() -> dict[tuple[int, str], tuple[ChshEstimate, Measure, Measure]]:
 
 
 def _in_one_tick(spikes: NDArray[np.uint8]) -> Measure:
-    """Share of spikes in the tick of another's, mean over the pairs of a group.
+    """Return the share of spikes in the tick of another's, mean over a group's pairs.
 
     Its standard error is the mean of theirs, as if pairs of a group were one.
     """
@@ -208,7 +208,7 @@ def _in_one_tick(spikes: NDArray[np.uint8]) -> Measure:
 
 
 def groups() -> PaperFigure:
-    """Groups of n neurons with a state of Greenberger, Horne and Zeilinger."""
+    """Measure groups of n neurons with a state of Greenberger, Horne and Zeilinger."""
     found = _groups()
     data: dict[str, object] = {}
     for place, name in enumerate(("chsh", "synchrony", "fixed_synchrony")):
@@ -237,7 +237,7 @@ def groups() -> PaperFigure:
 
 
 def nonlocal_correlation() -> Claim:
-    """Correlations that shared randomness does not have."""
+    """Look for correlations that shared randomness does not have."""
     found = _chsh()[math.pi / 4, 1.0]
     shared = _shared()[math.pi / 4]
     beyond = (found.value - 2) / found.stderr
@@ -260,7 +260,7 @@ def nonlocal_correlation() -> Claim:
 
 
 def larger_groups() -> Claim:
-    """More neurons, more synchrony?"""
+    """Measure whether more neurons synchronise more."""
     found = _groups()
     numbers: tuple[Row, ...] = tuple(
         {"neurons": n, **{kind: float(found[n, kind][2].value) for kind in BITS},

@@ -1,0 +1,145 @@
+"""What a run would cost before it: circuits, gates, expected fidelity, QPU time.
+
+The protocol is run dry: its jobs are compiled and answered by the ideal outcomes of their own
+circuits, so that the circuits counted are those that a run without errors would send.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from qiskit import QuantumCircuit
+from qiskit.transpiler import Target
+
+from qbrain.backends.check.pure import DispatchRefused
+from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, two_qubit_gates
+from qbrain.backends.compile import duration as circuit_duration
+
+from .dispatch import compiled, heading_of
+from .experiment import Bench, Experiment, Job, MixedState, Task
+from .readings import Reading, counts_of_bits
+
+__all__ = ["PlannedJob", "circuit_costs", "costs_of", "guard_qpu_seconds", "planned", "qpu_seconds"]
+
+_REP_DELAY = 250e-6  # seconds between shots on IBM's devices unless told otherwise
+_PER_JOB = 2.0  # seconds of overhead a job
+_ENUMERATED = 8  # independent bits whose joint outcomes are listed; more are drawn bit by bit
+ASSUMPTIONS = (
+    f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and errors from "
+    "the calibration; fidelity the product of gate and readout fidelities"
+)
+
+
+@dataclass(frozen=True)
+class PlannedJob:
+    """Circuits that would be sent together, and the shots of each."""
+
+    circuits: list[QuantumCircuit]
+    shots: int
+
+
+def planned(experiment: Experiment[Any, Any], bench: Bench) -> list[PlannedJob]:
+    """The jobs of a run whose readings have no errors."""
+    found: list[PlannedJob] = []
+    random = np.random.default_rng(experiment.config.seed)
+    protocol = experiment.protocol()
+    job: Job | None = next(protocol, None)
+    while job is not None:
+        shots = job.shots or experiment.config.shots
+        tasks = job.tasks()
+        circuits = [compiled(task, bench) for task in tasks]
+        found.append(PlannedJob(circuits, shots))
+        readings = [
+            _ideal(task, isa, shots, random) for task, isa in zip(tasks, circuits, strict=True)
+        ]
+        try:
+            job = protocol.send(readings)
+        except StopIteration:
+            job = None
+    return found
+
+
+def _ideal(task: Task, isa: QuantumCircuit, shots: int, random: np.random.Generator) -> Reading:
+    heading = heading_of(task, isa, {"method": "none", "checks": []})
+    bits = isa.num_clbits
+    apart = task.expected.ones(bits) if isinstance(task.expected, MixedState) else None
+    if apart is not None and bits > _ENUMERATED:
+        each = (random.random((shots, bits)) < apart).astype(np.uint8)
+        return Reading(heading, counts_of_bits(each), each if task.keep == "shots" else None)
+    chances = task.expected.probabilities(bits)
+    outcomes = list(chances)
+    weights = np.array(list(chances.values()))
+    weights = weights / weights.sum()
+    if task.keep == "shots" or shots == 1:
+        drawn = random.choice(len(outcomes), size=shots, p=weights)
+        rows = [[outcome >> j & 1 for j in range(bits)] for outcome in outcomes]
+        each = np.array(rows, dtype=np.uint8)[drawn]
+        return Reading(heading, counts_of_bits(each), each if task.keep == "shots" else None)
+    counts = {x: round(shots * p) for x, p in zip(outcomes, weights.tolist(), strict=True)}
+    if not any(counts.values()):
+        counts[outcomes[int(np.argmax(weights))]] = 1
+    return Reading(heading, {x: c for x, c in counts.items() if c})
+
+
+def circuit_costs(circuits: Sequence[QuantumCircuit], target: Target) -> dict[str, Any]:
+    """Gates and depths at most, and expected fidelities, of circuits in the target's gates."""
+    # many circuits of a run are the same object
+    distinct = list({id(c): c for c in circuits}.values())
+    each = {id(c): expected_fidelity(c, target) for c in distinct}
+    fidelities = [each[id(c)] for c in circuits]
+    return {
+        "two_qubit_gates": max(two_qubit_gates(c) for c in distinct),
+        "two_qubit_depth": max(two_qubit_depth(c) for c in distinct),
+        "depth": max(depth(c) for c in distinct),
+        "expected_fidelity_lowest": min(fidelities),
+        "expected_fidelity_mean": sum(fidelities) / len(fidelities),
+    }
+
+
+def qpu_seconds(jobs: Sequence[PlannedJob], target: Target) -> float | None:
+    """Estimated QPU time: jobs × 2 s + shots × Σ (250 µs + circuit length); None if unknown."""
+    total = _PER_JOB * len(jobs)
+    for job in jobs:
+        lengths = [circuit_duration(c, target) for c in job.circuits]
+        known = [x for x in lengths if x is not None]
+        if len(known) != len(lengths):
+            return None
+        total += job.shots * sum(_REP_DELAY + x for x in known)
+    return total
+
+
+def costs_of(system: str, experiment: Experiment[Any, Any], bench: Bench) -> dict[str, Any]:
+    """What a run would cost, as one JSON object."""
+    jobs = planned(experiment, bench)
+    circuits = [circuit for job in jobs for circuit in job.circuits]
+    return {
+        "system": system,
+        "backend": experiment.config.backend,
+        "qubits": int(bench.target.num_qubits),
+        "circuits": len(circuits),
+        "jobs": len(jobs),
+        "shots": jobs[0].shots,
+        # by the first placement's calibration, wherever a circuit runs
+        **circuit_costs(circuits, bench.target),
+        "qpu_seconds": qpu_seconds(jobs, bench.target),
+        **experiment.costs(),
+        "assumptions": ASSUMPTIONS,
+    }
+
+
+def guard_qpu_seconds(system: str, experiment: Experiment[Any, Any], bench: Bench) -> None:
+    """Refuse a run that is estimated to exceed ``max_qpu_seconds``, before anything is sent.
+
+    Raises ``DispatchRefused``.
+    """
+    limit = experiment.config.max_qpu_seconds
+    if limit is None:
+        return
+    seconds = qpu_seconds(planned(experiment, bench), bench.target)
+    found = math.inf if seconds is None else seconds
+    if not found <= limit:
+        raise DispatchRefused(system, None, "qpu seconds", found, limit)

@@ -1,0 +1,183 @@
+"""Start, resume and estimate a run of any system: the one way in which they all go."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from qbrain.backends.errors import DeviceFault
+
+from ..errors import DeviceError, NotApplicable, RunDirectoryError
+from .config import BaseConfig
+from .dispatch import Dispatcher
+from .experiment import Bench, Experiment
+from .finish import circuit_facts, result_of, write_run
+from .finished import Parts, Run
+from .folder import FORMAT, RunDirectory
+from .plan import costs_of, guard_qpu_seconds
+from .run_sampler import open_given_sampler
+from .system import System
+
+__all__ = [
+    "Run",
+    "bench_of",
+    "estimate",
+    "make_experiment",
+    "record_of",
+    "resume",
+    "seeded",
+    "start",
+]
+
+K = TypeVar("K", bound=BaseConfig)
+
+
+def bench_of(sampler: Any) -> Bench:
+    """What an experiment may know of a sampler."""
+    noisy = getattr(sampler, "noisy", None)
+    if noisy is None:
+        noisy = sampler.readout is not None
+    return Bench(tuple(sampler.targets), tuple(sampler.readouts), dict(sampler.details), noisy)
+
+
+def make_experiment(
+    system: System[K], config: K, record: Mapping[str, Any] | None = None, place: Any = None
+) -> tuple[Experiment[K, Any], Bench | None, Any]:
+    """The experiment of a configuration, its bench and its sampler (None on ``exact``)."""
+    kind = system.load()
+    if not config.runs_circuits:
+        return kind(config, None), None, None
+    qubits = kind.qubits_of(config)
+    if place is None:
+        sampler = kind.open_sampler(config, qubits, record)
+    else:
+        sampler = open_given_sampler(place, config, qubits)
+    bench = bench_of(sampler)
+    return kind(config, bench), bench, sampler
+
+
+def seeded(config: K) -> K:
+    """The same with a seed, drawn where none was given."""
+    if config.seed is not None:
+        return config
+    return config.model_copy(update={"seed": secrets.randbits(31)})
+
+
+def record_of(experiment: Experiment[Any, Any], bench: Bench | None) -> dict[str, Any]:
+    """What run.toml says of a run beside its id and the versions."""
+    config: BaseConfig = experiment.config
+    return {
+        "config": config.model_dump(exclude_none=True),
+        "given": {"fields": sorted(config.model_fields_set)},
+        "device": {"backend": config.backend, **(bench.details if bench else {})},
+        **experiment.details(),
+    }
+
+
+def start(
+    system: System[K], config: K, out: Path | None, *, draw: bool = True, place: Any = None
+) -> Run:
+    """Run into a new directory ``out`` (./runs/… if None).
+
+    ``place``: where circuits run, in place of the configured backend's name; ``draw``: whether
+    figure.png and report.html are made.
+
+    Raises the errors of the experiment before anything is written, ``RunDirectoryError`` if the
+    folder cannot be used, ``DispatchRefused`` if a circuit fails the check or the run would take
+    longer than ``max_qpu_seconds``; finished jobs stay on disk in every case.
+    """
+    config = seeded(config)
+    began = time.perf_counter()
+    experiment, bench, sampler = make_experiment(system, config, None, place)
+    if bench is not None:
+        guard_qpu_seconds(system.name, experiment, bench)
+    folder = RunDirectory.create(out, system.name, record_of(experiment, bench))
+    with folder.locked():
+        return _execute(system, experiment, bench, sampler, folder, began, draw)
+
+
+def resume(system: System[K], folder: RunDirectory, *, draw: bool = True, place: Any = None) -> Run:
+    """Go on with an interrupted run; a finished one is only read.
+
+    Raises ``RunDirectoryError`` if the folder holds no intact run of the system.
+    """
+    began = time.perf_counter()
+    with folder.locked():
+        record = folder.record()
+        if record["run"].get("format") != FORMAT:
+            raise RunDirectoryError(
+                f"{folder.path}: wanted a journal of format {FORMAT}, got one of an earlier "
+                "version; go on with the version that began it"
+            )
+        given = record.get("given", {}).get("fields")
+        config = system.config.from_record(record["config"], given)
+        result = folder.result()
+        if result is not None:
+
+            def replay() -> Parts:
+                experiment, bench, sampler = make_experiment(
+                    system, config, record.get("device"), place
+                )
+                return _measured(experiment, bench, sampler, folder)
+
+            return Run(system, config, folder.path, result, _replay=replay)
+        experiment, bench, sampler = make_experiment(system, config, record.get("device"), place)
+        experiment.check_record(record)
+        return _execute(system, experiment, bench, sampler, folder, began, draw)
+
+
+def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, Any]:
+    """Cost of a run, from the circuits it would dispatch if its readings had no errors.
+
+    Raises ``NotApplicable`` for backend exact, and the errors of the experiment.
+    """
+    if not config.runs_circuits:
+        raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
+    if config.seed is None:
+        config = config.model_copy(update={"seed": 0})
+    experiment, bench, _ = make_experiment(system, config, None, place)
+    assert bench is not None
+    return costs_of(system.name, experiment, bench)
+
+
+def _execute(
+    system: System[Any],
+    experiment: Experiment[Any, Any],
+    bench: Bench | None,
+    sampler: Any,
+    folder: RunDirectory,
+    began: float,
+    draw: bool,
+) -> Run:
+    parts = _measured(experiment, bench, sampler, folder)
+    facts = circuit_facts(parts.readings, bench)
+    result = result_of(system.name, experiment, parts.outcome, facts)
+    result["wall_seconds"] = round(time.perf_counter() - began, 3)
+    result["run_dir"] = str(folder.path)
+    write_run(folder, parts.outcome, result, parts.readings, parts.circuits, draw=draw)
+    return Run(system, experiment.config, folder.path, result, parts)
+
+
+def _measured(
+    experiment: Experiment[Any, Any], bench: Bench | None, sampler: Any, folder: RunDirectory
+) -> Parts:
+    """What the journal holds and what was missing in it, with what follows from both."""
+    experiment.prepare(folder)
+    if bench is None:
+        return Parts(experiment, None, experiment.outcome(None), [], [])
+    dispatcher = Dispatcher(experiment, bench, sampler, folder)
+    submits = getattr(sampler, "submits", False)
+    if submits:
+        sampler.begin(folder.record()["run"]["id"], str(folder.path.resolve()))
+    try:
+        measured = dispatcher.run()
+    except DeviceFault as error:
+        raise DeviceError(f"{error}; go on with: qbrain resume {folder.path}") from error
+    finally:
+        if submits:
+            sampler.close()
+    outcome = experiment.outcome(measured)
+    return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

@@ -1,0 +1,28 @@
+"""Going on with a run of any system, from its folder alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .engine.folder import RunDirectory
+from .engine.run import Run
+from .engine.run import resume as resume_run
+from .errors import RunDirectoryError
+from .systems import SYSTEMS
+
+__all__ = ["resume"]
+
+
+def resume(path: Path, *, draw: bool = True, place: Any = None) -> Run:
+    """Go on with a run; a finished one is only read.
+
+    ``place``: where circuits run, for a run that began on a backend handed over in Python.
+
+    Raises ``RunDirectoryError`` if ``path`` holds no intact run.
+    """
+    folder = RunDirectory.open(path)
+    name = folder.record()["run"]["system"]
+    if name not in SYSTEMS:
+        raise RunDirectoryError(f"{path}: wanted a run of {', '.join(SYSTEMS)}, got {name}")
+    return resume_run(SYSTEMS[name], folder, draw=draw, place=place)
