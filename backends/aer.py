@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 from qiskit_aer import AerSimulator
+from qiskit_aer.library import SaveProbabilities
 
 from .channels import Part, draw_parts, sampled_parts
 from .errors import BackendError
@@ -220,7 +221,7 @@ def aer_probabilities(
     circuits = []
     for part in readings:
         circuit = part.gates.copy()
-        circuit.save_probabilities(list(part.qubits), label="read")
+        circuit.append(SaveProbabilities(len(part.qubits), label="read"), list(part.qubits))
         circuits.append(circuit)
     if not circuits:
         return []

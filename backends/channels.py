@@ -24,6 +24,7 @@ from .errors import BackendError
 from .ideal import ideal_target
 from .readings import Readings, draw
 from .sampling import Outcomes
+from .unchecked import append_known
 
 __all__ = [
     "PLAIN_QUBITS",
@@ -99,8 +100,7 @@ def independent_parts(readings: Readings) -> list[Part]:
     for place, step in zip(places, gates.data, strict=True):
         circuit = circuits.get(part_of[place[0]])
         if circuit is not None:
-            # the private twin of append skips checks that the instruction has passed before
-            circuit._append(step)
+            append_known(circuit, step)
     return [_part(readings, circuit, groups[number]) for number, circuit in circuits.items()]
 
 
@@ -172,7 +172,7 @@ def aer_states(parts: Sequence[Part]) -> list[Matrix]:
     Raises:
         BackendError: for a part of more than 12 qubits, or if Aer reports a failure.
     """
-    import qiskit_aer.library  # noqa: F401  (adds save_density_matrix to circuits)
+    from qiskit_aer.library import SaveDensityMatrix
 
     circuits = []
     for part in parts:
@@ -180,7 +180,7 @@ def aer_states(parts: Sequence[Part]) -> list[Matrix]:
         circuit = to_isa(part.gates, _native(part.gates.num_qubits))
         if circuit is part.gates:
             circuit = circuit.copy()
-        circuit.save_density_matrix(list(part.qubits), label="state")
+        circuit.append(SaveDensityMatrix(len(part.qubits), label="state"), list(part.qubits))
         circuits.append(circuit)
     if not circuits:
         return []

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 from qiskit import QuantumCircuit
-from qiskit.circuit import Barrier
+from qiskit.circuit import Barrier, CircuitInstruction
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
 from .errors import CompileError
 from .rotations import in_native_rotations
+from .unchecked import append_known
 
 __all__ = [
     "cheaper",
@@ -89,7 +91,7 @@ def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircui
             isa = _transpile(_fenced(circuit), target, level=3, seed=seed, routing=True)
             return _unfenced(isa)
         else:
-            body._append(step)
+            append_known(body, step)
     isa = _transpile(body, target, level=3, seed=seed, routing=True)
     layout = final_layout(isa)
     for qubit, bit in read:
@@ -106,7 +108,7 @@ def _fenced(circuit: QuantumCircuit) -> QuantumCircuit:
             fenced.append(Barrier(circuit.num_qubits, label=FENCE), circuit.qubits)
         if step.name not in DIRECTIVES:
             reading = step.name == "measure" or (reading and step.name == "reset")
-        fenced._append(step)
+        append_known(fenced, step)
     return fenced
 
 
@@ -121,15 +123,16 @@ def _transpile(
 ) -> QuantumCircuit:
     if not routing:
         circuit = in_native_rotations(circuit, target)
-    options = {} if routing else {"initial_layout": list(range(circuit.num_qubits))}
+    # None is Qiskit's default, which its types leave out
+    layout: Any = None if routing else list(range(circuit.num_qubits))
     manager = generate_preset_pass_manager(
         optimization_level=level,
         target=target,
         seed_transpiler=seed,
+        initial_layout=layout,
         routing_method=None if routing else "none",
-        **options,
     )
-    isa = manager.run(circuit)
+    isa: QuantumCircuit = manager.run(circuit)
     isa.name, isa.metadata = circuit.name, dict(circuit.metadata or {})
     return isa
 
@@ -167,14 +170,20 @@ def two_qubit_gates(circuit: QuantumCircuit) -> int:
 
 def two_qubit_depth(circuit: QuantumCircuit) -> int:
     """Longest chain of gates on two or more qubits that wait for each other."""
-    return int(
-        circuit.depth(lambda step: len(step.qubits) > 1 and step.operation.name not in DIRECTIVES)
-    )
+
+    def counts(step: CircuitInstruction) -> bool:
+        return len(step.qubits) > 1 and step.name not in DIRECTIVES
+
+    return int(circuit.depth(counts))
 
 
 def depth(circuit: QuantumCircuit) -> int:
     """Longest chain of instructions, measurements included and barriers not."""
-    return int(circuit.depth(lambda step: step.operation.name not in DIRECTIVES))
+
+    def counts(step: CircuitInstruction) -> bool:
+        return step.name not in DIRECTIVES
+
+    return int(circuit.depth(counts))
 
 
 def expected_fidelity(circuit: QuantumCircuit, target: Target) -> float:

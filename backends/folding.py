@@ -21,6 +21,7 @@ from qiskit.circuit.library import RXXGate, RYYGate, RZXGate, RZZGate
 from qiskit.transpiler import Target
 
 from .errors import CompileError
+from .unchecked import append_known
 
 __all__ = ["fold_two_qubit_gates", "folded_count"]
 
@@ -81,12 +82,12 @@ def fold_two_qubit_gates(
     }
     folded = circuit.copy_empty_like()
     for number, step in enumerate(circuit.data):
-        folded._append(step)
+        append_known(folded, step)
         for _ in range(times.get(number, 0)):
             folded.barrier(step.qubits)
             _append_inverse(folded, step, target)
             folded.barrier(step.qubits)
-            folded._append(step)
+            append_known(folded, step)
     realised = (count + 2 * extra) / count if count else 1.0
     folded.metadata = {**(circuit.metadata or {}), "noise_scale": realised}
     return folded
@@ -111,12 +112,12 @@ def _append_inverse(
     """Append G† in gates of the target."""
     name = step.name
     if name in SELF_INVERSE:
-        circuit._append(step)
+        append_known(circuit, step)
         return
     bounded = target is not None and target.gate_has_angle_bounds(name)
     if not bounded:
         gate: Instruction = ROTATIONS[name](-step.params[0])
-        circuit._append(CircuitInstruction(gate, step.qubits))
+        append_known(circuit, CircuitInstruction(gate, step.qubits))
         return
     if name != "rzz":
         raise CompileError(
@@ -124,7 +125,7 @@ def _append_inverse(
             "with some; only rzz can be inverted there"
         )
     _flip(circuit, step, target)
-    circuit._append(step)
+    append_known(circuit, step)
     _flip(circuit, step, target)
 
 

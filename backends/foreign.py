@@ -86,8 +86,9 @@ def open_foreign(
         placements=placements,
         fractional=fractional,
     )
-    kind = BackendSampler if isinstance(backend, BackendV2) else PrimitiveSampler
-    return kind(label, backend, found_fits, seed=seed, source=source)
+    if isinstance(backend, BackendV2):
+        return BackendSampler(label, backend, found_fits, seed=seed, source=source)
+    return PrimitiveSampler(label, backend, found_fits, seed=seed, source=source)
 
 
 @dataclass(frozen=True)

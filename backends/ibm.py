@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.primitives import BasePrimitiveJob, BaseSamplerV2, PrimitiveResult
+from qiskit.primitives import BasePrimitiveJob, BaseSamplerV2, PrimitiveResult, SamplerPubResult
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
@@ -144,7 +144,7 @@ def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
     return options
 
 
-class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
+class IBMSampler(BaseSamplerV2):
     """A device cut to its best lines of n qubits.
 
     A circuit runs on the line that its ``metadata["placement"]`` names, the first where it names
@@ -181,7 +181,8 @@ class IBMSampler(BaseSamplerV2):  # type: ignore[misc]
         self.name = str(device.name)
         self._service, self._device = service, device
         self._fractional = fractional
-        self._mode_wanted, self._mode, self._mode_name = mode, None, mode
+        self._mode_wanted, self._mode_name = mode, mode
+        self._mode: Any = None
         self._patience = patience
         self._ledger = Ledger() if ledger is None else ledger
         self._run, self._directory = "", ""
@@ -467,7 +468,7 @@ def _checked_places(
     return lines
 
 
-class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
+class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
     """A job whose end is written into the ledger."""
 
     def __init__(self, sampler: IBMSampler, record: JobRecord, job: Any) -> None:
@@ -486,7 +487,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
 
         return self._sampler.ask(f"{self._sampler.name}: job {self.job_id()}", asked)
 
-    def result(self) -> PrimitiveResult:
+    def result(self) -> PrimitiveResult[SamplerPubResult]:
         """Wait for the job and return its result.
 
         Raises:
@@ -500,7 +501,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult, str]):  # type: ignore[misc]
             reason = self._ask(lambda job: job.error_message())
             where = f"{self._sampler.name}: job {self.job_id()}"
             raise DeviceFault(f"{where} {status.lower()}: {one_line(Exception(reason or ''))}")
-        result: PrimitiveResult = self._ask(lambda job: job.result())
+        result: PrimitiveResult[SamplerPubResult] = self._ask(lambda job: job.result())
         usage = self._ask(lambda job: job.usage())
         ledger.update(self._record.tag, "done", usage=float(usage or 0.0))
         return result

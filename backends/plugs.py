@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib import import_module, invalidate_caches
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
@@ -58,7 +58,7 @@ def is_path(name: str) -> bool:
     return ":" in name
 
 
-def is_place(candidate: object) -> bool:
+def is_place(candidate: object) -> TypeGuard[BackendV2 | BaseSamplerV2]:
     """Whether circuits can be run on it: a BackendV2, or a BaseSamplerV2 with a target."""
     return isinstance(candidate, BackendV2) or (
         isinstance(candidate, BaseSamplerV2) and getattr(candidate, "target", None) is not None

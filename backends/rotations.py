@@ -27,6 +27,8 @@ from qiskit.circuit.library import (
 )
 from qiskit.transpiler import Target
 
+from .unchecked import append_known
+
 __all__ = ["in_native_rotations"]
 
 AXES = {"rxx": "X", "ryy": "Y", "rzz": "Z"}
@@ -55,11 +57,11 @@ def in_native_rotations(circuit: QuantumCircuit, target: Target) -> QuantumCircu
             if step.name in lacking:
                 _as_one(rewritten, step, native[0])
             else:
-                rewritten._append(step)
+                append_known(rewritten, step)
     elif lacking == AXES.keys():
         for step, second in _paired(circuit):
             if second is None:
-                rewritten._append(step)
+                append_known(rewritten, step)
             else:
                 _as_two_cx(rewritten, step, second)
     else:

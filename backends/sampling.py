@@ -28,10 +28,19 @@ from qiskit.transpiler import Target
 
 from .errors import BackendError
 
-__all__ = ["Detail", "Shots", "TargetSampler", "metadata_number", "placement_of", "pub_seed"]
+__all__ = [
+    "Detail",
+    "SampledJob",
+    "Shots",
+    "TargetSampler",
+    "metadata_number",
+    "placement_of",
+    "pub_seed",
+]
 
 Detail = str | int | float | list[int] | list[float] | list[list[int]]
 Outcomes = NDArray[np.bool_]
+SampledJob = PrimitiveJob[PrimitiveResult[SamplerPubResult]]
 
 DEFAULT_SHOTS = 1024
 
@@ -88,7 +97,7 @@ def placement_of(circuit: QuantumCircuit, placements: int) -> int:
     return placement
 
 
-class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
+class TargetSampler(BaseSamplerV2):
     """Base of the samplers: checks and seeds the pubs, packs the outcomes.
 
     Attributes:
@@ -137,7 +146,7 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
         """Number of placements that circuits can be put on."""
         return len(self.targets)
 
-    def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> PrimitiveJob:
+    def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> SampledJob:
         """Sample every pub; the result is a ``PrimitiveResult`` of bit arrays a register.
 
         Raises:
@@ -159,8 +168,8 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
             for index, circuit in enumerate(_bound(pub)):
                 self._check(circuit)
                 seed = pub_seed(entropy, key, index, stream=stream, placement=placement)
-                requests.append(Shots(circuit, pub.shots, seed))
-        job = PrimitiveJob(self._run_pubs, coerced, requests)
+                requests.append(Shots(circuit, _shots(pub), seed))
+        job: SampledJob = PrimitiveJob(self._run_pubs, coerced, requests)
         job._submit()
         return job
 
@@ -179,13 +188,20 @@ class TargetSampler(BaseSamplerV2):  # type: ignore[misc]
                 f"circuit {circuit.name}: wanted measurements into a classical register, got none"
             )
 
-    def _run_pubs(self, pubs: list[SamplerPub], requests: list[Shots]) -> PrimitiveResult:
+    def _run_pubs(
+        self, pubs: list[SamplerPub], requests: list[Shots]
+    ) -> PrimitiveResult[SamplerPubResult]:
         outcomes = iter(self._sample(requests))
         results = []
         for pub in pubs:
             points = [next(outcomes) for _ in range(max(1, int(np.prod(pub.shape))))]
             results.append(_pack(pub, np.stack(points)))
         return PrimitiveResult(results, metadata={"version": 2, "backend": self.name})
+
+
+def _shots(pub: SamplerPub) -> int:
+    assert pub.shots is not None  # each was coerced with a number
+    return pub.shots
 
 
 def _bound(pub: SamplerPub) -> list[QuantumCircuit]:
@@ -201,7 +217,7 @@ def _pack(pub: SamplerPub, outcomes: Outcomes) -> SamplerPubResult:
     registers = {}
     for register in pub.circuit.cregs:
         columns = [pub.circuit.find_bit(bit).index for bit in register]
-        bits = outcomes[..., columns].reshape(*pub.shape, pub.shots, len(columns))
+        bits = outcomes[..., columns].reshape(*pub.shape, _shots(pub), len(columns))
         registers[register.name] = BitArray.from_bool_array(bits, order="little")
     return SamplerPubResult(
         DataBin(**registers, shape=pub.shape),

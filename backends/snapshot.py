@@ -403,7 +403,7 @@ def noise_models(target: Target, readout: NDArray[np.float64]) -> tuple[Any, Any
     probabilities of ``readout`` (qubits, 2), which, unlike Aer's own mean of the two, keep apart
     a lost excitation and a false one. Qubits wait without noise where a circuit has no delays.
     """
-    from qiskit.quantum_info import Kraus, SuperOp
+    from qiskit.quantum_info.operators.channel import Kraus, SuperOp
     from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
     from qiskit_aer.noise.device import basic_device_gate_errors
 

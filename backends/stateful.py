@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from qiskit import QuantumCircuit
-from qiskit.primitives.primitive_job import PrimitiveJob
 from qiskit.quantum_info import Statevector
 
 from .compile import to_isa
 from .errors import BackendError
 from .ideal import ideal_target
 from .readings import draw, take_readings
-from .sampling import Outcomes, Shots, TargetSampler
+from .sampling import Outcomes, SampledJob, Shots, TargetSampler
+from .unchecked import append_known
 
 __all__ = ["StatefulSampler"]
 
@@ -57,7 +57,6 @@ class StatefulSampler(TargetSampler):
         self._state = np.zeros(2**qubits, dtype=np.complex128)
         self._simulator: Any = None
         if name == "aer":
-            import qiskit_aer.library  # noqa: F401  (adds set_statevector to circuits)
             from qiskit_aer import AerSimulator
 
             self._simulator = AerSimulator(method="statevector", max_parallel_shots=1)
@@ -87,7 +86,7 @@ class StatefulSampler(TargetSampler):
             )
         self._state = vector
 
-    def run(self, pubs: Any, *, shots: int | None = None) -> PrimitiveJob:
+    def run(self, pubs: Any, *, shots: int | None = None) -> SampledJob:
         """Sample as any sampler does, and be done on return: the next run needs the state."""
         job = super().run(pubs, shots=shots)
         job.result()
@@ -125,11 +124,13 @@ class StatefulSampler(TargetSampler):
         if self._simulator is None:
             state = np.asarray(start.evolve(gates).data, dtype=np.complex128)
         else:
+            from qiskit_aer.library import SaveStatevector, SetStatevector
+
             job = QuantumCircuit(*gates.qregs, global_phase=gates.global_phase)
-            job.set_statevector(start)
+            job.append(SetStatevector(start), job.qubits)
             for step in to_isa(gates, self.target).data:
-                job._append(step)
-            job.save_statevector(label="state")
+                append_known(job, step)
+            job.append(SaveStatevector(job.num_qubits, label="state"), job.qubits)
             result = self._simulator.run(job, shots=1).result()
             if not result.success:
                 raise BackendError(f"circuit {gates.name}: Aer cannot simulate it: {result.status}")

@@ -34,12 +34,15 @@ from scipy.interpolate import CubicSpline
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.sweep import run as sweep
-from qbrain.experiments.sweep.plan import LMGSweep, make_plan, parse_over
-from qbrain.experiments.sweep.work import Job, do_points
+from qbrain.experiments.sweep.plan import make_plan, parse_over, sweep_config
+from qbrain.experiments.sweep.work import PointJob, do_points
+from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.lmg import LMG, simulate
 
 if TYPE_CHECKING:
     from reference_lmg import Case
+
+LMG_SYSTEM = SYSTEMS["lmg"]
 
 
 def processor() -> float:
@@ -55,27 +58,27 @@ def timed(run: Callable[[], np.ndarray]) -> tuple[float, float, np.ndarray]:
     return time.perf_counter() - started, processor() - used, values
 
 
-def by_sweep(fixed: LMGSweep, over: list[str]) -> np.ndarray:
+def by_sweep(fixed: LMGConfig, over: list[str]) -> np.ndarray:
     """E of every point, shape (points, times)."""
     with tempfile.TemporaryDirectory() as folder:
-        result = sweep.start(fixed, over, Path(folder) / "sweep", None)
+        result = sweep.start(LMG_SYSTEM, fixed, over, Path(folder) / "sweep", None)
         assert result["failed"] == 0
         data = xr.load_dataset(result["dataset"], engine="h5netcdf")
     return data.excitation.values.reshape(-1, data.time.size)
 
 
-def by_loop(fixed: LMGSweep, over: list[str]) -> np.ndarray:
-    points = make_plan(fixed, parse_over(over)).points
-    outcomes, _ = do_points([Job(point.key, point.config, "") for point in points])
+def by_loop(fixed: LMGConfig, over: list[str]) -> np.ndarray:
+    points = make_plan(LMG_SYSTEM, fixed, parse_over(over)).points
+    outcomes, _ = do_points([PointJob(point.key, "lmg", point.config, "") for point in points])
     return np.array([outcome.series["excitation"] for outcome in outcomes])
 
 
-def by_qutip(fixed: LMGSweep, over: list[str], count: int) -> tuple[float, str]:
+def by_qutip(fixed: LMGConfig, over: list[str], count: int) -> tuple[float, str]:
     """Seconds a point, and how it was done."""
-    # not above: the sweep's processes start by importing this file, and need no QuTiP
+    # not above: the other rows need no QuTiP
     from reference_lmg import WANTED, loosest, sesolve
 
-    points = make_plan(fixed, parse_over(over)).points
+    points = make_plan(LMG_SYSTEM, fixed, parse_over(over)).points
     chosen = [points[k].config for k in np.linspace(0, len(points) - 1, count).astype(int)]
     best = ("", 0.0, np.inf)
     for method in ("adams", "dop853", "vern9"):
@@ -108,7 +111,7 @@ def prepared(config: LMGConfig) -> tuple[Case, CubicSpline, np.ndarray]:
     return case, CubicSpline(fine, r), truth.excitation.values
 
 
-def compare(title: str, fixed: LMGSweep, over: list[str], few: int) -> None:
+def compare(title: str, fixed: LMGConfig, over: list[str], few: int) -> None:
     by_loop(fixed, ["tau_r=1,2"])
     loop, loop_work, wanted = timed(lambda: by_loop(fixed, over))
     swept, swept_work, found = timed(lambda: by_sweep(fixed, over))
@@ -138,7 +141,7 @@ def main() -> int:
     print("N = 40, γ = 0.8, from silent")
     print(f"{'':14}{'points/s':>11} {'processor ms':>13} {'sweep by':>9}")
     for duration in (1000.0, 12.0):
-        fixed = LMGSweep(neurons=40, gamma=0.8, time=duration, steps=200)
+        fixed = sweep_config(LMGConfig)(neurons=40, gamma=0.8, time=duration, steps=200)
         compare(f"to t = {duration:g} in 200 steps", fixed, over, few)
     return 0
 

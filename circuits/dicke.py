@@ -59,7 +59,7 @@ def _routed(neurons: int, n: int) -> QuantumCircuit:
         optimization_level=2,
         seed_transpiler=2019,
     )
-    return QuantumCircuit(neurons).compose(routed, range(neurons))
+    return QuantumCircuit(neurons).compose(routed, range(neurons), inplace=False)
 
 
 def _split_and_cycle(circuit: QuantumCircuit, size: int, ones: int, fewest: int) -> None:

@@ -35,8 +35,9 @@ A. F. Huxley, J. Physiol. 117, 500 (1952).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -251,8 +252,8 @@ class Wires:
     """
 
     def __init__(self, circuit: QuantumCircuit) -> None:
-        # the private twin of append skips checks
-        self._append = circuit._append
+        # the private twin of append skips checks; its types leave out the form with one argument
+        self._append = cast(Callable[[CircuitInstruction], object], circuit._append)
         self._qubits: list[Qubit] = circuit.qubits
         self._known: dict[tuple[str, tuple[int, ...]], CircuitInstruction] = {}
 

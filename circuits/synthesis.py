@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit.library import StatePreparation
+from qiskit.quantum_info import Statevector
 from qiskit.synthesis import OneQubitEulerDecomposer, TwoQubitWeylDecomposition
 from scipy.linalg import cossin, schur
 
@@ -237,7 +238,7 @@ def prepare_state(amplitudes: npt.ArrayLike) -> QuantumCircuit:
         return gates.finish()
     if qubits > 4:
         circuit = QuantumCircuit(qubits)
-        circuit.append(StatePreparation(target), range(qubits))
+        circuit.append(StatePreparation(Statevector(target)), range(qubits))
         return transpile(circuit, basis_gates=list(BASIS), optimization_level=1)
     low = qubits // 2  # qubits below the middle bond: 1, 1, 2
     # rows: upper qubits, columns: lower qubits

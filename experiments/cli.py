@@ -20,6 +20,7 @@ from .engine.system import System
 from .errors import EXIT_BAD_INPUT, exit_code
 from .options import with_options
 from .papers.commands import add_commands
+from .report.old_names import OLD_NAMES
 from .report.tables import cell, print_rows
 from .sweep.plan import parse_over, sweep_config
 from .systems import SYSTEMS
@@ -84,6 +85,8 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
     table = Table(show_header=False, box=None, pad_edge=False)
     for key, value in result.items():
+        if key in OLD_NAMES:
+            continue
         if isinstance(value, dict):
             for name, each in value.items():
                 table.add_row(f"{key.replace('_', ' ')}.{name}", cell(each))
@@ -94,7 +97,9 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
         if isinstance(rows, list) and rows and all(isinstance(row, dict) for row in rows):
             names = [k for k, v in rows[0].items() if not isinstance(v, dict | list)]
             print()
-            print_rows(rows, [name for name in names if not name.endswith(("_low", "_high"))])
+            hidden = OLD_NAMES if "rmse" in names else frozenset[str]()
+            shown = [n for n in names if not n.endswith(("_low", "_high")) and n not in hidden]
+            print_rows(rows, shown)
 
 
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,7 @@ import xarray as xr
 
 from .engine.config import BaseConfig, group_of
 from .engine.folder import RunDirectory
+from .engine.system import System
 from .errors import ConfigError, RunDirectoryError
 from .report.tables import print_rows
 from .systems import find_system
@@ -44,9 +45,9 @@ def _data(path: Path) -> xr.Dataset:
 def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """Runs of one system beside each other.
 
-    One row a run; of a run whose circuits allow several mitigations, one row a mitigation, with the
-    shots beyond the raw points and the RMS distance from the first run's own estimate over the
-    times both cover. ``same_as_first`` says whether the run is of the first one's model or data,
+    One row a run; of a run whose circuits allow several mitigations, one row a mitigation
+    (``estimate``), with its errors, the shots beyond the raw points and, where the system has a
+    curve, the RMS distance from the first run's own over the times both cover. ``same_as_first`` says whether the run is of the first one's model or data,
     without which errors are not to be held against each other.
 
     Raises:
@@ -69,15 +70,15 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
     ]
     same = [identity == identities[0] for identity in identities]
     if "mitigations" in results[0]:
-        return _by_mitigation(paths, results, same)
+        return _by_mitigation(system, paths, results, same)
     return [
-        {
-            "run": str(path),
-            **{name.replace("fit.", ""): _value(result, name) for name in system.columns},
-            "same_as_first": alike,
-        }
+        {"run": str(path), **_columns(system, result), "same_as_first": alike}
         for path, result, alike in zip(paths, results, same, strict=True)
     ]
+
+
+def _columns(system: System[Any], result: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.replace("fit.", ""): _value(result, name) for name in system.columns}
 
 
 def _value(result: Mapping[str, Any], name: str) -> Any:
@@ -88,9 +89,7 @@ def _value(result: Mapping[str, Any], name: str) -> Any:
     return found
 
 
-def _identity(
-    model: type[BaseConfig], config: Mapping[str, Any], result: Mapping[str, Any]
-) -> Any:
+def _identity(model: type[BaseConfig], config: Mapping[str, Any], result: Mapping[str, Any]) -> Any:
     """What two runs must share for their errors to be of the same thing."""
     if "held_out_sha256" in result:
         return result["held_out_sha256"]
@@ -102,51 +101,73 @@ def _identity(
 
 
 def _by_mitigation(
-    paths: Sequence[Path], results: Sequence[dict[str, Any]], same: Sequence[bool]
+    system: System[Any],
+    paths: Sequence[Path],
+    results: Sequence[dict[str, Any]],
+    same: Sequence[bool],
 ) -> list[dict[str, Any]]:
-    loaded = [_data(path) for path in paths]
-    first = loaded[0]
+    """A row a mitigation: the run's own columns, then what the chain made of its circuits."""
+    loaded = [_data(path) for path in paths] if system.curve else []
     rows = []
-    for path, result, data, alike in zip(paths, results, loaded, same, strict=True):
-        for row in result["mitigations"] or [_only_row(result)]:
-            energy = data.excitation
-            if "mitigation" in data.coords:
-                energy = data.mitigated_excitation.sel(mitigation=row["mitigation"])
-            rows.append(
-                {
-                    "run": str(path),
-                    **{k: result[k] for k in ("backend", "neurons", "encoding", "evolution")},
-                    **{k: result[k] for k in ("qubits", "two_qubit_gates", "shots")},
-                    "estimate": row["mitigation"],
-                    **{k: v for k, v in row.items() if k != "mitigation"},
-                    "rms_distance_to_first": _distance(data, energy, first) if alike else None,
-                }
-            )
+    for number, (path, result, alike) in enumerate(zip(paths, results, same, strict=True)):
+        own = _columns(system, result)
+        for row in result.get("mitigations") or [_only_row(result)]:
+            figures = {name: value for name, value in row.items() if name != "mitigation"}
+            found = {
+                "run": str(path),
+                **{name: value for name, value in own.items() if name not in figures},
+                "estimate": row["mitigation"],
+                **figures,
+            }
+            if system.curve:
+                own_curve = _curve(system.curve, loaded[number], row["mitigation"])
+                found["rms_distance_to_first"] = (
+                    _distance(loaded[number], own_curve, loaded[0], loaded[0][system.curve])
+                    if alike
+                    else None
+                )
+            rows.append({**found, "same_as_first": alike})
     return rows
 
 
-def _only_row(result: dict[str, Any]) -> dict[str, Any]:
+def _only_row(result: Mapping[str, Any]) -> dict[str, Any]:
     """The row of a run without circuits."""
-    return {
+    fit = result["fit"]
+    found = {
         "mitigation": "exact",
+        "rmse": fit["rmse"],
+        "max_error": fit["max_error"],
+        "coverage": None,
         "extra_shots": 0,
-        **{k: result[k] for k in ("rmse_excitation", "max_error_excitation", "kept_fraction")},
-        "within_two_bars": None,
-        "hellinger_fidelity": result["population_fidelity"],
     }
+    if "rmse_excitation" in result:
+        names = ("rmse_excitation", "max_error_excitation", "kept_fraction")
+        found |= {name: result[name] for name in names}
+        found |= {"within_two_bars": None, "hellinger_fidelity": result["population_fidelity"]}
+    return found
 
 
-def _distance(data: xr.Dataset, energy: xr.DataArray, first: xr.Dataset) -> float | None:
+def _curve(name: str, data: xr.Dataset, mitigation: str) -> xr.DataArray:
+    """A run's curve by one of its mitigations."""
+    if "mitigation" not in data.coords:
+        return data[name]
+    return data[f"mitigated_{name}"].sel(mitigation=mitigation)
+
+
+def _distance(
+    data: xr.Dataset, curve: xr.DataArray, first: xr.Dataset, first_curve: xr.DataArray
+) -> float | None:
     end = min(float(data.time[-1]), float(first.time[-1]))
     times = data.time.values[data.time.values <= end + 1e-9]
-    other = np.interp(times, first.time.values, first.excitation.values)
-    distance = float(np.sqrt(np.mean((energy.values[: times.size] - other) ** 2)))
+    other = np.interp(times, first.time.values, first_curve.values)
+    distance = float(np.sqrt(np.mean((curve.values[: times.size] - other) ** 2)))
     return None if np.isnan(distance) else distance
 
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The rows as a table on stdout."""
-    if "same_as_first" in rows[0]:
-        print_rows(rows, tuple(rows[0]))
-        return
-    print_rows(rows, ("run", *_SHOWN), group=("run", *_SHOWN[: _SHOWN.index("estimate")]))
+    names = tuple(rows[0])
+    if "rmse_excitation" in rows[0]:
+        names = ("run", *_SHOWN)
+    group = names[: names.index("estimate")] if "estimate" in names else ()
+    print_rows(rows, names, group=group)

@@ -29,7 +29,11 @@ _OURS = (
         LMGConfig,
         "qbrain.experiments.lmg.protocol:LMGExperiment",
         "The LMG quantum brain under synaptic feedback.",
-        points=LMG_POINTS,
+        (
+            "backend", "neurons", "encoding", "evolution", "qubits", "two_qubit_gates", "shots",
+        ),
+        LMG_POINTS,
+        curve="excitation",
     ),
     System(
         "spiqgan",
@@ -65,6 +69,7 @@ _OURS = (
             "fit.shot_error", "collision_error", "mean_field_error", "published_formula_error",
         ),
         PointRecord(shown="m_z"),
+        curve="m_z",
     ),
     System(
         "qlif",

@@ -56,11 +56,11 @@ def from_circuit(circuit: QuantumCircuit) -> list[Tensor]:
     Raises:
         BackendError: if Aer reports a failure, with its words.
     """
-    import qiskit_aer.library  # noqa: F401  (adds save_matrix_product_state to circuits)
     from qiskit_aer import AerSimulator
+    from qiskit_aer.library import SaveMatrixProductState
 
     job = circuit.copy()
-    job.save_matrix_product_state(label="mps")
+    job.append(SaveMatrixProductState(job.num_qubits, label="mps"), job.qubits)
     result = AerSimulator(method="matrix_product_state").run(job, shots=1).result()
     if not result.success:
         raise BackendError(f"circuit {circuit.name}: Aer cannot simulate it: {result.status}")

@@ -17,6 +17,7 @@ from ..compile import final_layout, to_isa
 from ..errors import BackendError
 from ..ideal import ideal_target
 from ..readings import take_readings
+from ..unchecked import append_known
 from . import mps
 
 __all__ = ["MeasuredPart", "measured_part", "simulate_states", "states_of"]
@@ -66,7 +67,7 @@ def measured_part(circuit: QuantumCircuit) -> MeasuredPart:
     part = QuantumCircuit(len(position), name=circuit.name, global_phase=gates.global_phase)
     wires = {place: part.qubits[number] for place, number in position.items()}
     for step in gates.data:
-        part._append(step.replace(qubits=[wires[index[qubit]] for qubit in step.qubits]))
+        append_known(part, step.replace(qubits=[wires[index[qubit]] for qubit in step.qubits]))
     return MeasuredPart(part, bits)
 
 
@@ -121,7 +122,7 @@ def states_of(
 
 
 def _dense_states(parts: Sequence[MeasuredPart], start: ArrayLike | None = None) -> list[Vector]:
-    import qiskit_aer.library  # noqa: F401  (adds save_statevector to circuits)
+    from qiskit_aer.library import SaveStatevector
 
     circuits = []
     for part in parts:
@@ -129,7 +130,8 @@ def _dense_states(parts: Sequence[MeasuredPart], start: ArrayLike | None = None)
         if start is not None:
             circuit = _starting(circuit, start)
         # the circuit was made by measured_part, so that it may be added to
-        circuit.save_statevector(label="state")
+        save = SaveStatevector(circuit.num_qubits, label="state")
+        circuit.append(save, circuit.qubits)
         circuits.append(circuit)
     large = max((circuit.num_qubits for circuit in circuits), default=0) > _SMALL
     result = _simulator(large).run(circuits, shots=1).result()
@@ -142,6 +144,8 @@ def _dense_states(parts: Sequence[MeasuredPart], start: ArrayLike | None = None)
 
 
 def _starting(circuit: QuantumCircuit, start: ArrayLike) -> QuantumCircuit:
+    from qiskit_aer.library import SetStatevector
+
     vector = np.asarray(start, dtype=np.complex128)
     size, norm = 2**circuit.num_qubits, float(np.linalg.norm(vector))
     if vector.shape != (size,) or not abs(norm - 1) < 1e-8:
@@ -149,7 +153,7 @@ def _starting(circuit: QuantumCircuit, start: ArrayLike) -> QuantumCircuit:
             f"start: wanted shape {(size,)} and norm 1, got {vector.shape} and {norm:.9g}"
         )
     whole = QuantumCircuit(*circuit.qregs, name=circuit.name, global_phase=circuit.global_phase)
-    whole.set_statevector(Statevector(vector))
+    whole.append(SetStatevector(Statevector(vector)), whole.qubits)
     for step in circuit.data:
-        whole._append(step)
+        append_known(whole, step)
     return whole

@@ -25,6 +25,7 @@ from .finished import Parts, Run
 from .folder import RunDirectory
 from .readings import Reading, counts_of_bits
 from .run import make_experiment, record_of, seeded
+from .sampler import RunSampler, keeps_state
 from .scratch import Scratch
 from .system import System
 
@@ -58,7 +59,7 @@ class Pending:
 @dataclass
 class _Context:
     system: System[Any]
-    sampler: Any
+    sampler: RunSampler
     folder: RunDirectory
     scratch: Scratch | None
     began: float
@@ -82,12 +83,13 @@ def build(
     config = seeded(config)
     began = time.perf_counter()
     experiment, bench, sampler = make_experiment(system, config, None, place)
-    if getattr(sampler, "keeps_state", False):
+    if keeps_state(sampler):
         raise NotApplicable(
             "evolution: wanted circuits that start from |0…0⟩, got incremental, which goes on from "
             "a state that only our simulator keeps"
         )
     assert bench is not None
+    assert sampler is not None
     scratch = Scratch() if out is None else None
     path = out if scratch is None else scratch.path / "run"
     folder = RunDirectory.create(path, system.name, record_of(experiment, bench))

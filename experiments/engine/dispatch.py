@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 from qiskit import QuantumCircuit
+from qiskit.primitives import SamplerPubResult
 
 from qbrain.backends.compile import depth, to_isa, two_qubit_gates
 from qbrain.classical_feedback.loop import counts_of
@@ -23,6 +24,7 @@ from .experiment import Bench, Experiment, Job, Protocol, Task
 from .folder import RunDirectory
 from .progress import progress
 from .readings import Heading, Reading, counts_of_bits
+from .sampler import RunSampler, keeps_state, submits
 
 __all__ = ["Dispatcher", "compiled", "heading_of"]
 
@@ -41,7 +43,11 @@ class Dispatcher(Generic[M]):
     """
 
     def __init__(
-        self, experiment: Experiment[Any, M], bench: Bench, sampler: Any, folder: RunDirectory
+        self,
+        experiment: Experiment[Any, M],
+        bench: Bench,
+        sampler: RunSampler,
+        folder: RunDirectory,
     ) -> None:
         self.experiment, self.bench, self.sampler, self.folder = experiment, bench, sampler, folder
         self.config: BaseConfig = experiment.config
@@ -96,7 +102,7 @@ class Dispatcher(Generic[M]):
             if not found:
                 raise ValueError("wanted readings, got none")
             self.readings.append(found)
-            if getattr(self.sampler, "keeps_state", False):
+            if keeps_state(self.sampler):
                 # the kept state was lost with the process: bring it back without measuring
                 circuits = [isa for isa, _ in self.built(self._jobs[number], number)]
                 self.sampler.run(circuits, shots=1).result()
@@ -116,7 +122,7 @@ class Dispatcher(Generic[M]):
             built = self.built(job, number)
             circuits, headings = [c for c, _ in built], [h for _, h in built]
             keep = self.keep
-            if getattr(self.sampler, "submits", False):
+            if submits(self.sampler):
                 self.folder.keep_sent(number, circuits, headings, keep)
         else:
             circuits, headings, keep = sent
@@ -213,7 +219,7 @@ def _order(isa: QuantumCircuit) -> tuple[int, ...]:
     return tuple(read[bit] for bit in sorted(read))
 
 
-def _reading(heading: Heading, pub: Any, bits: bool) -> Reading:
+def _reading(heading: Heading, pub: SamplerPubResult, bits: bool) -> Reading:
     if not bits:
         return Reading(heading, counts_of(pub))
     registers = list(pub.data.values())

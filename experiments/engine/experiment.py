@@ -24,6 +24,7 @@ from qiskit.transpiler import Target
 from .config import BaseConfig
 from .folder import RunDirectory
 from .readings import Heading, Reading, Role, Scalar
+from .sampler import RunSampler
 
 __all__ = [
     "Bench",
@@ -284,7 +285,7 @@ class Experiment(ABC, Generic[K, M]):
         """How many qubits the largest circuit has; not asked for on backend ``exact``."""
 
     @classmethod
-    def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> Any:
+    def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> RunSampler:
         """Where circuits run; ``record`` is what the run's file says of the device on resume."""
         from .run_sampler import open_run_sampler
 

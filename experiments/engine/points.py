@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -147,7 +148,7 @@ def limit_at_no_noise(
     )
     value, stderr = first.value.astype(float), first.stderr.astype(float)
     for at in np.ndindex(first.value.shape):
-        own = (slice(None), *at)
+        own: tuple[Any, ...] = (slice(None), *at)
         if gates[own][0] == 0 or np.ptp(gates[own]) == 0:
             continue
         limit = extrapolate(

@@ -19,6 +19,7 @@ from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
 from .plan import costs_of, guard_qpu_seconds
 from .run_sampler import open_given_sampler
+from .sampler import RunSampler, submits
 from .system import System
 
 __all__ = [
@@ -35,7 +36,7 @@ __all__ = [
 K = TypeVar("K", bound=BaseConfig)
 
 
-def bench_of(sampler: Any) -> Bench:
+def bench_of(sampler: RunSampler) -> Bench:
     """What an experiment may know of a sampler."""
     noisy = getattr(sampler, "noisy", None)
     if noisy is None:
@@ -45,7 +46,7 @@ def bench_of(sampler: Any) -> Bench:
 
 def make_experiment(
     system: System[K], config: K, record: Mapping[str, Any] | None = None, place: Any = None
-) -> tuple[Experiment[K, Any], Bench | None, Any]:
+) -> tuple[Experiment[K, Any], Bench | None, RunSampler | None]:
     """The experiment of a configuration, its bench and its sampler (None on ``exact``)."""
     kind = system.load()
     if not config.runs_circuits:
@@ -147,7 +148,7 @@ def _execute(
     system: System[Any],
     experiment: Experiment[Any, Any],
     bench: Bench | None,
-    sampler: Any,
+    sampler: RunSampler | None,
     folder: RunDirectory,
     began: float,
     draw: bool,
@@ -162,22 +163,24 @@ def _execute(
 
 
 def _measured(
-    experiment: Experiment[Any, Any], bench: Bench | None, sampler: Any, folder: RunDirectory
+    experiment: Experiment[Any, Any],
+    bench: Bench | None,
+    sampler: RunSampler | None,
+    folder: RunDirectory,
 ) -> Parts:
     """What the journal holds and what was missing in it, with what follows from both."""
     experiment.prepare(folder)
-    if bench is None:
+    if bench is None or sampler is None:
         return Parts(experiment, None, experiment.outcome(None), [], [])
     dispatcher = Dispatcher(experiment, bench, sampler, folder)
-    submits = getattr(sampler, "submits", False)
-    if submits:
+    if submits(sampler):
         sampler.begin(folder.record()["run"]["id"], str(folder.path.resolve()))
     try:
         measured = dispatcher.run()
     except DeviceFault as error:
         raise DeviceError(f"{error}; go on with: qbrain resume {folder.path}") from error
     finally:
-        if submits:
+        if submits(sampler):
             sampler.close()
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

@@ -9,13 +9,14 @@ from qbrain.backends.ibm import open_ibm_sampler
 from qbrain.backends.registry import open_place, open_sampler
 
 from .config import BaseConfig
+from .sampler import RunSampler
 
 __all__ = ["open_given_sampler", "open_run_sampler"]
 
 
 def open_run_sampler(
     config: BaseConfig, qubits: int, record: Mapping[str, Any] | None = None
-) -> Any:
+) -> RunSampler:
     """A sampler on the best ``qubits`` of the configured backend; a missing seed counts as 0.
 
     ``record`` is what the run's file says of the device where the run goes on: it stays on the
@@ -54,7 +55,7 @@ def _recorded_places(record: Mapping[str, Any]) -> list[list[int]] | None:
     return [list(record["physical_qubits"])] if "physical_qubits" in record else None
 
 
-def open_given_sampler(place: Any, config: BaseConfig, qubits: int) -> Any:
+def open_given_sampler(place: Any, config: BaseConfig, qubits: int) -> RunSampler:
     """A sampler on a backend or sampler that was handed over in Python."""
     return open_place(
         place,

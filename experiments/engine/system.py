@@ -56,6 +56,8 @@ class System(Generic[K]):
         about: one line of help.
         columns: of its rows in ``compare``.
         points: what a sweep keeps of its runs.
+        curve: variable of result.nc over ``time`` that ``compare`` measures distances between, each
+            mitigation's as ``mitigated_`` and its name; none if empty.
     """
 
     name: str
@@ -64,6 +66,7 @@ class System(Generic[K]):
     about: str
     columns: tuple[str, ...] = ()
     points: PointRecord = PointRecord()
+    curve: str = ""
 
     def load(self) -> type[Experiment[K, Any]]:
         """The experiment's class."""

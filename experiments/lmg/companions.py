@@ -70,6 +70,7 @@ def mirror_circuit(prepared: Prepared, target: Target, table: NDArray[np.int64] 
 
     def closed(circuit: QuantumCircuit, on: Target | None) -> QuantumCircuit:
         there = circuit.remove_final_measurements(inplace=False)
+        assert there is not None  # not in place
         back = there.inverse()
         ending = flips
         if on is not None:

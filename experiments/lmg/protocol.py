@@ -9,6 +9,7 @@ from qbrain.backends.stateful import StatefulSampler
 from qbrain.reference.lmg import initial_excitations
 
 from ..engine.experiment import Bench, Experiment, Outcome, Protocol
+from ..engine.sampler import RunSampler
 from .brain import Brain
 from .circuits import qubits_needed
 from .config import LMGConfig
@@ -53,7 +54,9 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
         return qubits_needed(config, initial_excitations(config.neurons, config.initial))
 
     @classmethod
-    def open_sampler(cls, config: LMGConfig, qubits: int, record: Mapping[str, Any] | None) -> Any:
+    def open_sampler(
+        cls, config: LMGConfig, qubits: int, record: Mapping[str, Any] | None
+    ) -> RunSampler:
         """The backend's sampler, or one that keeps its state."""
         if config.evolution == "incremental":
             return StatefulSampler(config.backend, qubits, seed=config.seed)

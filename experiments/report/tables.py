@@ -17,6 +17,8 @@ _TITLES = {
     "rms_distance_to_first": "to first",
 }
 
+_FOLDED = 24  # characters that a folder's name has at least
+
 
 def cell(value: Any) -> str:
     """A figure in four digits, a dash where there is none."""
@@ -37,12 +39,22 @@ def print_rows(
 
     table = Table(box=None, pad_edge=False)
     for name in names:
-        title = _TITLES.get(name, name.replace("_", " "))
-        table.add_column(title, no_wrap=name != "run", overflow="fold")
+        table.add_column(_title(name), no_wrap=name != "run", overflow="fold")
     before: list[Any] = []
     for row in rows:
         head = [row[name] for name in group]
         same = bool(group) and head == before
         before = head
         table.add_row(*("" if same and name in group else cell(row[name]) for name in names))
-    Console(width=max(200, Console().width)).print(table)
+    # a folder's name may be folded, numbers may not
+    least = sum(
+        _FOLDED
+        if name == "run"
+        else 2 + max(len(_title(name)), *(len(cell(r[name])) for r in rows))
+        for name in names
+    )
+    Console(width=max(200, Console().width, least)).print(table)
+
+
+def _title(name: str) -> str:
+    return _TITLES.get(name, name.replace("_", " "))

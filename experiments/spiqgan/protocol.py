@@ -25,6 +25,7 @@ from qbrain.reference.spiqgan.generator import latent_noise
 from ..engine.calibration import calibration_tasks, measured_readout
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
 from ..engine.folder import RunDirectory
+from ..engine.sampler import RunSampler
 from ..errors import ConfigError, NotApplicable, RunDirectoryError
 from ..spikes.data import SpikeData
 from ..spikes.fitting import save_weights
@@ -97,7 +98,7 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
     @classmethod
     def open_sampler(
         cls, config: SpiQGANConfig, qubits: int, record: Mapping[str, Any] | None
-    ) -> Any:
+    ) -> RunSampler:
         """As of every system; its record says how windows with resets are simulated."""
         sampler = super().open_sampler(config, qubits, record)
         if config.weights_per == "recurrent" and sampler.details.get("method") == "density_matrix":

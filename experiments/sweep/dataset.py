@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine.config import group_of
 from .journal import DONE, PointOutcome
 from .plan import SweepPlan, Value
-from .work import is_series, mean_name
+from .work import is_series, mean_name, shown_in
 
 __all__ = ["folder_of", "sweep_dataset"]
 
@@ -53,7 +53,8 @@ def sweep_dataset(
     """
     names = tuple(plan.axes)
     found = [outcomes[point.key] for point in plan.points]
-    words = _Words(plan, found, folder)
+    shown = shown_in(plan.system.points, _present(found, "series"))
+    words = _Words(plan, found, folder, shown)
     data = xr.Dataset(attrs=_attributes(plan))
     for name, values in plan.axes.items():
         description = {"long_name": type(plan.fixed).model_fields[name].description or name}
@@ -78,7 +79,7 @@ def _present(found: Sequence[PointOutcome], what: str) -> list[str]:
 def _add_series(
     data: xr.Dataset, plan: SweepPlan, found: Sequence[PointOutcome], words: _Words
 ) -> None:
-    series = _shown_first(plan, _present(found, "series"))
+    series = _shown_first(plan, words.shown, _present(found, "series"))
     if not series:
         return
     times = [outcome.series.get("time") for outcome in found]
@@ -137,7 +138,7 @@ def _add_metrics(
         numbers = [outcome.metrics.get(name) for outcome in found]
         if name not in plan.axes and any(x is not None for x in numbers):
             columns[name] = np.array([np.nan if x is None else x for x in numbers], dtype=float)
-    for name in _shown_first(plan, list(columns)):
+    for name in _shown_first(plan, words.shown, list(columns)):
         column = columns[name]
         variable = (tuple(plan.axes), column.reshape(plan.shape), words.of(name))
         name = _free(data, name)
@@ -150,8 +151,11 @@ def _add_metrics(
 class _Words:
     """Long names and units: of the system's record, else of its first finished run."""
 
-    def __init__(self, plan: SweepPlan, found: Sequence[PointOutcome], folder: Path) -> None:
+    def __init__(
+        self, plan: SweepPlan, found: Sequence[PointOutcome], folder: Path, shown: str
+    ) -> None:
         self._record = plan.system.points
+        self.shown = shown
         self._attributes: dict[str, Attributes] = {}
         self._observable = "the observable"
         done = [p.number for p, x in zip(plan.points, found, strict=True) if x.status == DONE]
@@ -185,12 +189,12 @@ class _Words:
 
     def _source(self, name: str) -> str:
         """The variable of a run whose unit a metric has."""
-        shown = self._record.shown
+        shown = self.shown
         of_shown = name.startswith("fit_") and name != "fit_coverage"
         return shown if of_shown or name == mean_name(shown) else name
 
     def _long_name(self, name: str) -> str:
-        shown = self._record.shown
+        shown = self.shown
         if name in self._record.long_names:
             return self._record.long_names[name]
         if name.startswith("fit_"):
@@ -200,7 +204,7 @@ class _Words:
         return self._named(name)
 
     def _named(self, name: str) -> str:
-        observable = name == self._record.shown and name in self._attributes
+        observable = name == self.shown and name in self._attributes
         plain = self._observable if observable else name.replace("_", " ")
         return str(self._attributes.get(name, {}).get("long_name", plain))
 
@@ -226,9 +230,8 @@ def _kept(plan: SweepPlan, name: str) -> bool:
     return not plan.exact or name == "backend" or group != "circuits" or name in uses
 
 
-def _shown_first(plan: SweepPlan, names: Sequence[str]) -> list[str]:
+def _shown_first(plan: SweepPlan, shown: str, names: Sequence[str]) -> list[str]:
     """Names in their order, but what the sweep's picture shows before all others."""
-    shown = plan.system.points.shown
     wanted = [shown, mean_name(shown), "fit_rmse"]
     if not plan.exact:
         wanted.reverse()

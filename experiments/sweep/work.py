@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import redirect_stderr
 from dataclasses import dataclass
 from importlib import import_module
@@ -24,7 +24,7 @@ from ..errors import EXIT_BAD_INPUT, EXIT_REFUSED, exit_code
 from ..systems import find_system
 from .journal import DONE, Array, PointOutcome
 
-__all__ = ["PointJob", "do_points", "is_series", "mean_name", "sees"]
+__all__ = ["PointJob", "do_points", "is_series", "mean_name", "sees", "shown_in"]
 
 # a run writes files through libraries that keep state: one at a time in a process
 _one_run = threading.Lock()
@@ -61,6 +61,11 @@ def is_series(variable: xr.DataArray) -> bool:
 def mean_name(series: str) -> str:
     """The metric that is the mean of a series over time."""
     return f"mean_{series}"
+
+
+def shown_in(record: PointRecord, series: Collection[str]) -> str:
+    """What a picture of exact points shows: what the system says, else what has an exact answer."""
+    return record.shown or next((x for x in series if f"exact_{x}" in series), "")
 
 
 def _attempt(job: PointJob) -> PointOutcome:
@@ -121,8 +126,9 @@ def _metrics(
     fit = {f"fit_{name}": value for name, value in result["fit"].items()}
     every = {**fit, **{name: x for name, x in result.items() if _measured(name, config)}}
     found = {name: value for name, value in every.items() if _is_number(value)}
-    if record.shown in series:
-        found[mean_name(record.shown)] = float(series[record.shown].mean())
+    shown = shown_in(record, series)
+    if shown in series:
+        found[mean_name(shown)] = float(series[shown].mean())
     return {**found, "seed": result["seed"]}
 
 

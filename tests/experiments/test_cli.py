@@ -3,13 +3,9 @@
 import contextlib
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from contextlib import redirect_stderr, redirect_stdout
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -74,15 +70,6 @@ def test_the_run_directory_is_complete(finished):
         "http://purl.org", ""
     ).replace("http://creativecommons.org", "")
     assert "<script" not in page
-
-
-def test_the_same_seed_gives_the_same_numbers(finished, tmp_path):
-    first = finished[1]
-    again = json.loads(qbrain("run", "lmg", *SMALL, "--json", cwd=tmp_path).stdout)
-    other = json.loads(qbrain("run", "lmg", *SMALL, "--seed", "12", "--json", cwd=tmp_path).stdout)
-    assert again["rmse_excitation"] == first["rmse_excitation"]
-    assert other["rmse_excitation"] != first["rmse_excitation"]
-    assert Path(tmp_path / again["run_dir"]).is_dir()
 
 
 def test_resume_of_a_finished_run_is_its_result(finished):
@@ -181,76 +168,3 @@ def test_a_used_output_folder_is_refused(finished):
     done = qbrain("run", "lmg", *SMALL, "--out", path, cwd=path.parent, check=False)
     assert done.returncode == 2
     assert "already holds a run" in done.stderr
-
-
-FORMS = [
-    ["--evolution", "replay"],
-    pytest.param(["--evolution", "incremental"], marks=pytest.mark.slow),
-    pytest.param(["--evolution", "fast-forward"], marks=pytest.mark.slow),
-    pytest.param(["--evolution", "orbit"], marks=pytest.mark.slow),
-    pytest.param(["--evolution", "relax"], marks=pytest.mark.slow),
-    pytest.param(["--encoding", "dicke"], marks=pytest.mark.slow),
-    ["--encoding", "dicke", "--backend", "fake_fez", "--mitigation", "readout+echo"],
-    pytest.param(
-        ["--backend", "fake_fez", "--mitigation", "parity+zne", "--placements", "2"],
-        marks=pytest.mark.slow,
-    ),
-    ["--evolution", "fast-forward", "--dispatch", "afterwards"],
-    pytest.param(
-        ["--field", "0.2", "--tau-f", "2", "--backend", "statevector"], marks=pytest.mark.slow
-    ),
-]
-
-
-@pytest.mark.parametrize("form", FORMS, ids=" ".join)
-def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
-    whole = json.loads(
-        qbrain("run", "lmg", *SMALL, *form, "--out", "whole", "--json", cwd=tmp_path).stdout
-    )
-    qbrain("run", "lmg", *SMALL, *form, "--out", "cut", "--json", cwd=tmp_path)
-    cut = tmp_path / "cut"
-    lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
-    # as a kill leaves it: some steps done, the next half written, nothing after
-    done = min(3, len(lines) - 1)
-    half = lines[done][: len(lines[done]) // 2]
-    (cut / "steps.jsonl").write_bytes(b"".join(lines[:done]) + half)
-    for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
-        (cut / name).unlink()
-    resumed = json.loads(qbrain("resume", "cut", "--json", cwd=tmp_path).stdout)
-    assert (cut / "steps.jsonl").read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
-    for result in (whole, resumed):
-        del result["wall_seconds"], result["run_dir"]
-    assert resumed == whole
-
-
-def test_kill_9_in_the_middle_and_resume(tmp_path):
-    settings = ["--neurons", "4", "--gamma", "0.8", "--time", "30", "--steps", "60", "--shots"]
-    settings += ["2000", "--seed", "5", "--encoding", "dicke", "--backend", "fake_fez"]
-    qbrain("run", "lmg", *settings, "--out", "whole", cwd=tmp_path)
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    process = subprocess.Popen(
-        [*QBRAIN, "run", "lmg", *settings, "--out", "cut"],
-        cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    journal = tmp_path / "cut/steps.jsonl"
-    for _ in range(2):
-        deadline = time.monotonic() + 60
-        already = journal.read_bytes().count(b"\n") if journal.exists() else 0
-        while time.monotonic() < deadline and process.poll() is None:
-            if journal.exists() and journal.read_bytes().count(b"\n") >= already + 8:
-                break
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not (tmp_path / "cut/result.json").exists()
-        process = subprocess.Popen(
-            [*QBRAIN, "resume", "cut"], cwd=tmp_path,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-    assert process.wait(timeout=120) == 0
-    assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
-    a, b = (
-        xr.load_dataset(tmp_path / name / "result.nc", engine="h5netcdf")
-        for name in ("cut", "whole")
-    )
-    xr.testing.assert_identical(a, b)

@@ -3,12 +3,7 @@
 import contextlib
 import io
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from contextlib import redirect_stderr, redirect_stdout
 from types import SimpleNamespace
 
@@ -80,16 +75,6 @@ def test_one_json_object_with_the_agreed_fields(finished):
     names = {"run.toml", "steps.jsonl", "result.nc", "result.json", "circuits.qpy", "figure.png",
              "report.html"}  # fmt: skip
     assert names <= {p.name for p in path.iterdir()}
-
-
-def test_the_report_stands_alone_and_names_its_backend(finished):
-    path, _, _ = finished
-    page = (path / "report.html").read_text()
-    assert "aer, ideal simulation" in page
-    assert 'src="http' not in page
-    assert 'href="http' not in page
-    assert "<svg" in page
-    assert "logical" in page
 
 
 def test_the_exact_curve_is_the_reference_at_a_tighter_tolerance(finished):
@@ -265,77 +250,6 @@ def test_readout_correction_under_device_noise(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "form",
-    [
-        ["--window", "3"],
-        pytest.param(
-            ["--backend", "fake_fez", "--mitigation", "reference"], marks=pytest.mark.slow
-        ),
-    ],
-    ids=" ".join,
-)
-def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
-    whole, _ = run(tmp_path / "whole", *SMALL, *form)
-    run(tmp_path / "cut", *SMALL, *form)
-    cut = tmp_path / "cut"
-    lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
-    # as a kill leaves it: some steps done, the next half written, nothing after
-    (cut / "steps.jsonl").write_bytes(b"".join(lines[:5]) + lines[5][: len(lines[5]) // 2])
-    for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
-        (cut / name).unlink()
-    resumed = json.loads(qbrain("resume", "cut", "--json", cwd=tmp_path).stdout)
-    assert (cut / "steps.jsonl").read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
-    for result in (whole, resumed):
-        del result["wall_seconds"], result["run_dir"]
-    assert resumed == whole
-
-
-@pytest.mark.slow
-def test_kill_9_in_the_middle_and_resume(tmp_path):
-    settings = ["--time", "20", "--steps", "80", "--shots", "500", "--seed", "6"]
-    command = [sys.executable, "-m", "qbrain.experiments.cli"]
-    process = subprocess.Popen(
-        [*command, "run", "hodgkin-huxley", *settings, "--out", "cut"], cwd=tmp_path,
-        env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    journal = tmp_path / "cut/steps.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if journal.exists() and journal.read_bytes().count(b"\n") >= 10:
-            break
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "cut/result.json").exists()
-    qbrain("resume", "cut", cwd=tmp_path)
-    run(tmp_path / "whole", *settings)
-    assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        "{",
-        '{"step": 0}',
-        '{"step": 0, "control": {}}',
-        '{"step": 0, "readings": []}',
-        '{"step": 0, "readings": [{}]}',
-        "",
-    ],
-)
-def test_damaged_journals_are_refused(damage, tmp_path):
-    run(tmp_path / "run", *SMALL)
-    (tmp_path / "run/result.json").unlink()
-    lines = (tmp_path / "run/steps.jsonl").read_text().splitlines()
-    (tmp_path / "run/steps.jsonl").write_text("\n".join([damage, *lines[1:]]) + "\n")
-    done = qbrain("resume", "run", cwd=tmp_path, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("qbrain: ")
-    assert done.stderr.count("\n") == 1
-
-
-@pytest.mark.parametrize(
     ("damage", "message"),
     [
         (lambda first: first.pop(), "wanted the two circuits of known gates of register 0"),
@@ -419,15 +333,6 @@ def test_exact_runs_no_circuit(tmp_path):
     assert result["rmse_voltage"] == 0
     assert result["loop_area"] == pytest.approx(result["loop_area_limit_cycle"], rel=0.02)
     assert "band_low" not in data
-
-
-def test_the_estimate_is_what_a_run_has(finished, tmp_path):
-    _, result, _ = finished
-    found = json.loads(qbrain("estimate", "hodgkin-huxley", *SMALL, "--json", cwd=tmp_path).stdout)
-    assert found["circuits"] == result["circuits"]
-    assert found["two_qubit_gates"] == result["two_qubit_gates"]
-    done = qbrain("estimate", "hodgkin-huxley", "--backend", "exact", cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_the_area_of_a_sampled_ellipse():

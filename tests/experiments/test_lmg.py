@@ -149,11 +149,7 @@ def test_step_error_of_the_loop_is_as_computed_elsewhere(gamma, order, steps, ti
 @pytest.mark.parametrize("order", [1, 2])
 def test_feedback_converges_at_its_order(order):
     errors = [
-        rms(
-            step_error(
-                Brain(configure(steps=n, feedback_order=order, backend="statevector"))
-            )
-        )
+        rms(step_error(Brain(configure(steps=n, feedback_order=order, backend="statevector"))))
         for n in (64, 128, 256)
     ]
     np.testing.assert_allclose(-np.diff(np.log2(errors)), order, atol=0.15)

@@ -190,27 +190,6 @@ def test_readout_correction_under_device_noise(tmp_path):
     assert all(row["same_as_first"] for row in rows)
 
 
-@pytest.mark.parametrize(
-    "form",
-    [pytest.param([], marks=pytest.mark.slow), ["--controller", "homeostasis"]],
-    ids=["open", "homeostasis"],
-)
-def test_a_killed_run_resumed_gives_the_numbers_of_a_whole_one(form, tmp_path):
-    whole, _ = run(tmp_path / "whole", *SMALL, *form)
-    run(tmp_path / "cut", *SMALL, *form)
-    cut = tmp_path / "cut"
-    lines = (cut / "steps.jsonl").read_bytes().splitlines(keepends=True)
-    # as a kill leaves it: some steps done, the next half written, nothing after
-    (cut / "steps.jsonl").write_bytes(b"".join(lines[:3]) + lines[3][: len(lines[3]) // 2])
-    for name in ("result.json", "result.nc", "report.html", "figure.png", "circuits.qpy"):
-        (cut / name).unlink()
-    resumed = json.loads(qbrain("resume", "cut", "--json", cwd=tmp_path).stdout)
-    assert (cut / "steps.jsonl").read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
-    for result in (whole, resumed):
-        del result["wall_seconds"], result["run_dir"]
-    assert resumed == whole
-
-
 @pytest.fixture
 def own_ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
@@ -289,15 +268,6 @@ def test_bad_input_is_one_line(arguments, message, tmp_path):
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert not (tmp_path / "run").exists()
-
-
-def test_the_estimate_is_what_a_run_has(finished, tmp_path):
-    _, result, _ = finished
-    found = json.loads(qbrain("estimate", "open-system", *SMALL, "--json", cwd=tmp_path).stdout)
-    assert found["circuits"] == result["circuits"]
-    assert found["two_qubit_gates"] == result["two_qubit_gates"]
-    done = qbrain("estimate", "open-system", "--backend", "exact", cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
 
 
 def test_pulses_are_read():

@@ -4,11 +4,7 @@ import contextlib
 import io
 import json
 import math
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import time
 import tomllib
 from contextlib import redirect_stderr, redirect_stdout
@@ -20,7 +16,7 @@ import xarray as xr
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
-from qbrain.experiments.engine.run import estimate, start
+from qbrain.experiments.engine.run import start
 from qbrain.experiments.errors import RunDirectoryError
 from qbrain.experiments.qlif import circuits as qlif_circuits
 from qbrain.experiments.qlif.config import QlifConfig
@@ -252,44 +248,10 @@ def without_place(result):
     return {name: x for name, x in result.items() if name not in ("wall_seconds", "run_dir")}
 
 
-def test_a_run_killed_after_its_job_goes_on_with_the_same_shots(finished, tmp_path):
-    path, whole, _ = finished
-    assert cut_and_resumed(path, tmp_path / "cut", 1) == without_place(whole)
-
-
-def test_a_live_run_killed_in_the_middle_goes_on(live, tmp_path):
-    path, whole, _ = live
-    assert cut_and_resumed(path, tmp_path / "cut", 9) == without_place(whole)
-
-
 @pytest.mark.slow
 def test_a_run_killed_before_its_job_is_a_new_one(tmp_path):
     whole, _ = run(tmp_path / "whole", **SMALL, backend="fake_fez")
     assert cut_and_resumed(tmp_path / "whole", tmp_path / "cut", 0) == without_place(whole)
-
-
-@pytest.mark.slow
-def test_kill_9_in_the_middle_and_resume(tmp_path):
-    settings = {"circuits": "live", "pairs": 4, "ticks": 150, "seed": 6}
-    command = ["run", "qlif", *options(settings), "--out", "cut"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qbrain.experiments.cli", *command],
-        cwd=tmp_path, env={**os.environ, "PYTHONUNBUFFERED": "1"}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    journal = tmp_path / "cut/steps.jsonl"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and process.poll() is None:
-        if journal.exists() and journal.read_bytes().count(b"\n") >= 10:
-            break
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert not (tmp_path / "cut/result.json").exists()
-    resume(tmp_path / "cut")
-    run(tmp_path / "whole", **settings)
-    for name in ("steps.jsonl", "result.nc"):
-        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
 
 
 @pytest.mark.slow
@@ -304,26 +266,6 @@ def test_many_neurons_for_a_long_time(tmp_path):
         synchrony(data.spikes.sel(kind=kind).values, 0) for kind in ("entangled", "shared bit")
     )
     assert shared.value - own.value > 5 * math.hypot(own.stderr, shared.stderr)
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        b"{\n",
-        b'{"step": 0}\n',
-        b'{"step": 0, "readings": []}\n',
-        b'{"step": 0, "readings": [{"role": ["point", 0, 1.0, 0]}]}\n',
-    ],
-)
-def test_damaged_journals_are_refused(damage, finished, tmp_path):
-    path = tmp_path / "run"
-    path.mkdir()
-    (path / "run.toml").write_bytes((finished[0] / "run.toml").read_bytes())
-    (path / "steps.jsonl").write_bytes(damage)
-    done = qbrain("resume", "run", cwd=tmp_path, check=False)
-    assert done.returncode == 2
-    assert done.stderr.startswith("qbrain: ")
-    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("damage", ["less", "short", "counts", "*"])
@@ -421,16 +363,3 @@ def test_nothing_to_be_seen_is_null(tmp_path):
     for name in ("synchrony", "chsh", "no_signalling_p", "drive_first_p", "first_spike_latency_ms"):
         assert result[name] is None
     assert "too few" in (tmp_path / "run/report.html").read_text().lower()
-
-
-def test_the_estimate_is_what_a_run_has(finished, tmp_path):
-    _, result, _ = finished
-    form = {**FORTY, "seed": 1, "drive_step": 0.5}
-    found = estimate(SYSTEM, QlifConfig.from_mapping(form))
-    assert (found["circuits"], found["jobs"]) == (result["circuits"], 1)
-    assert found["two_qubit_gates"] == 1
-    live = {**SMALL, "ticks": 8, "circuits": "live"}
-    found = estimate(SYSTEM, QlifConfig.from_mapping(live))
-    assert (found["circuits"], found["jobs"], found["shots"]) == (48, 8, 1)
-    done = qbrain("estimate", "qlif", "--backend", "exact", cwd=tmp_path, check=False)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)

@@ -126,13 +126,6 @@ def test_weights_are_loaded_and_nothing_is_trained(finished, tmp_path, capsys):
     assert again["train_seconds"] == 0
 
 
-def test_a_finished_run_is_only_shown_again(finished, capsys):
-    path, first = finished
-    code, text, _ = qbrain(capsys, "resume", path, "--json")
-    assert code == 0
-    assert json.loads(text) == first
-
-
 @pytest.mark.slow
 def test_kill_9_while_training_and_resume(tmp_path):
     """Killed after a checkpoint, taken up again: the numbers of a training left alone."""

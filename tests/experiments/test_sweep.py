@@ -39,7 +39,6 @@ from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.lmg import LMG, simulate
 
 LMGSweep = sweep_config(LMGConfig)
-LMGSweep = sweep_config(LMGConfig)
 QBRAIN = [sys.executable, "-m", "qbrain.experiments.cli"]
 LONG = ["--over", "tau_r=0.5:5:20", "--over", "g0=0.5:1:20", "--neurons", "40"]
 LONG += ["--gamma", "0.8", "--time", "1000", "--steps", "200"]

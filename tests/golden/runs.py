@@ -6,8 +6,8 @@ NEURON = ["hodgkin-huxley", "--time", "4", "--steps", "16", "--shots", "300", "-
 BATH = ["open-system", "--time", "1.5", "--steps", "6", "--seed", "3"]
 PAIRS = ["qlif", "--pairs", "6", "--ticks", "120", "--seed", "3"]
 SPIKES = [
-    "spiqgan", "--neurons", "2", "--bins", "2", "--layers", "1", "--training-steps", "4", "--trials", "40",
-    "--samples", "400", "--seed", "3", "--controls", "independent",
+    "spiqgan", "--neurons", "2", "--bins", "2", "--layers", "1", "--training-steps", "4",
+    "--trials", "40", "--samples", "400", "--seed", "3", "--controls", "independent",
 ]  # fmt: skip
 ON_SPIKES = [*SPIKES, "--noise-points", "4", "--shots", "200"]
 
@@ -48,7 +48,9 @@ RUNS: dict[str, list[str]] = {
     "hodgkin-huxley-channels": [*NEURON, "--reading", "channels", "--window", "2"],
     "hodgkin-huxley-noise": [*NEURON, "--backend", "fake_fez", "--mitigation", "reference"],
     "open-system-exact": [*BATH, "--backend", "exact"],
-    "open-system-aer": [*BATH, "--shots", "300", "--extrapolation", "richardson", "--substeps", "2"],
+    "open-system-aer": [
+        *BATH, "--shots", "300", "--extrapolation", "richardson", "--substeps", "2",
+    ],
     "open-system-homeostasis": [*BATH, "--shots", "300", "--controller", "homeostasis"],
     "open-system-noise": [
         *BATH, "--shots", "300", "--backend", "fake_fez", "--mitigation", "readout",
