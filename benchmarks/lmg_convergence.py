@@ -17,8 +17,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
+import qbrain
+from qbrain.experiments.lmg.brain import Brain
 from qbrain.experiments.lmg.config import LMGConfig
-from qbrain.experiments.lmg.protocol import Experiment, start
 from qbrain.experiments.lmg.result import step_error
 
 STEPS = (16, 32, 64, 128, 256)
@@ -32,9 +33,7 @@ def rms(values: np.ndarray) -> float:
 
 def against_step(order: int) -> list[float]:
     settings = {"neurons": 6, "time": 12, "feedback_order": order}
-    return [
-        rms(step_error(Experiment(LMGConfig.from_mapping({**settings, "steps": n})))) for n in STEPS
-    ]
+    return [rms(step_error(Brain(LMGConfig.from_mapping({**settings, "steps": n})))) for n in STEPS]
 
 
 def against_shots() -> list[float]:
@@ -42,19 +41,20 @@ def against_shots() -> list[float]:
     for shots in SHOTS:
         squares = []
         for seed in range(SEEDS):
-            config = LMGConfig.from_mapping(
-                {
-                    "neurons": 6,
-                    "time": 12,
-                    "steps": 64,
-                    "evolution": "incremental",
-                    "shots": shots,
-                    "seed": seed,
-                    "mitigation": "none",
-                }
-            )
             with tempfile.TemporaryDirectory() as folder:
-                squares.append(start(config, Path(folder) / "run")["rmse_excitation"] ** 2)
+                run = qbrain.run(
+                    "lmg",
+                    out=Path(folder) / "run",
+                    backend="aer",
+                    neurons=6,
+                    time=12,
+                    steps=64,
+                    evolution="incremental",
+                    shots=shots,
+                    seed=seed,
+                    mitigation="none",
+                )
+                squares.append(run.result["rmse_excitation"] ** 2)
         errors.append(float(np.sqrt(np.mean(squares))))
     return errors
 

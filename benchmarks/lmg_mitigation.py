@@ -24,8 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from qbrain.experiments.lmg import protocol as lmg
+import qbrain
+from qbrain.experiments.engine.run import make_experiment
 from qbrain.experiments.lmg.config import LMGConfig
+from qbrain.experiments.lmg.protocol import LMGExperiment
+from qbrain.experiments.systems import SYSTEMS
 
 MODEL = {"neurons": 6, "gamma": 0.8, "g0": 1.0, "tau_r": 0.0, "time": 6.0, "steps": 8}
 EVERYTHING = {"mitigation": "parity+readout+echo+zne", "placements": 3}
@@ -35,8 +38,7 @@ KINDS = {"raw": "none", "parity": "parity", "parity+echo": "parity+echo"}
 def run(settings: Mapping[str, Any]) -> dict[str, Any]:
     """One run in a folder that is thrown away."""
     with tempfile.TemporaryDirectory() as folder:
-        config = LMGConfig.from_mapping({**MODEL, **settings})
-        return lmg.start(config, Path(folder) / "run")
+        return qbrain.run("lmg", out=Path(folder) / "run", **{**MODEL, **settings}).json()
 
 
 def averaged(results: Sequence[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -71,6 +73,14 @@ def mitigation_table(common: Mapping[str, Any], seeds: int) -> None:
         )
 
 
+def chosen_steps(settings: Mapping[str, Any]) -> list[int]:
+    """Trotter steps of each point, as a run chooses them."""
+    experiment, *_ = make_experiment(SYSTEMS["lmg"], LMGConfig.from_mapping(settings))
+    assert isinstance(experiment, LMGExperiment)
+    assert experiment.circuits is not None
+    return [experiment.circuits.trotter(phase.phase) for phase in experiment.brain.planned[1:]]
+
+
 def steps_table(common: Mapping[str, Any], seeds: int) -> None:
     """RMSE by steps; the chosen ones stand under the same bound on the formula's error."""
     forward = {**common, "evolution": "fast-forward", "max_trotter_error": 0.2}
@@ -91,8 +101,7 @@ def steps_table(common: Mapping[str, Any], seeds: int) -> None:
         )
     for kind, mitigation in KINDS.items():
         settings = {**forward, "mitigation": mitigation}
-        experiment = lmg.Experiment(LMGConfig.from_mapping({**MODEL, **settings, "seed": 0}))
-        chosen = [experiment.trotter(control.phase) for control in experiment.foreseen()[1:]]
+        chosen = chosen_steps({**MODEL, **settings, "seed": 0})
         results = [run({**settings, "seed": seed}) for seed in range(seeds)]
         found = np.mean([result["rmse_excitation"] for result in results])
         cells = " | ".join(f"{found:.4f}" if name == kind else "" for name in KINDS)

@@ -2,17 +2,22 @@
 
     python benchmarks/lmg_replay.py
 
-Everything: building and binding circuits, the validation gate, estimates, feedback. The goal is a
-ratio of at most 3 in one run.
+Everything: building and binding circuits, the check before dispatch, estimates, feedback. The goal
+is a ratio of at most 3 in one run.
 """
 
 from __future__ import annotations
 
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
+from qbrain.experiments.engine.dispatch import Dispatcher
+from qbrain.experiments.engine.folder import RunDirectory
+from qbrain.experiments.engine.run import make_experiment, record_of
 from qbrain.experiments.lmg.config import LMGConfig
-from qbrain.experiments.lmg.protocol import Experiment
+from qbrain.experiments.systems import SYSTEMS
 
 CASES = (
     {"neurons": 6, "backend": "aer"},
@@ -24,10 +29,11 @@ CASES = (
 
 def measure(settings: dict[str, Any]) -> tuple[float, float]:
     """Seconds of the whole loop, and of the sampler's runs within it."""
-    experiment = Experiment(
-        LMGConfig.from_mapping({"gamma": 0.8, "steps": 50, "seed": 1, **settings})
-    )
-    run, sampling = experiment.sampler.run, 0.0
+    config = LMGConfig.from_mapping({"gamma": 0.8, "steps": 50, "seed": 1, **settings})
+    experiment, bench, sampler = make_experiment(SYSTEMS["lmg"], config)
+    assert bench is not None
+    assert sampler is not None
+    run, sampling = sampler.run, 0.0
 
     def timed(*arguments: Any, **options: Any) -> Any:
         nonlocal sampling
@@ -37,11 +43,12 @@ def measure(settings: dict[str, Any]) -> tuple[float, float]:
         sampling += time.perf_counter() - started
         return job
 
-    experiment.sampler.run = timed
-    started = time.perf_counter()
-    for _ in experiment.measure([]):
-        pass
-    return time.perf_counter() - started, sampling
+    setattr(sampler, "run", timed)  # noqa: B010  (a method is not assigned to)
+    with tempfile.TemporaryDirectory() as place:
+        folder = RunDirectory.create(Path(place) / "run", "lmg", record_of(experiment, bench))
+        started = time.perf_counter()
+        Dispatcher(experiment, bench, sampler, folder).run()
+        return time.perf_counter() - started, sampling
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 from .estimator import EstimateError
 from .membrane import GateReading
 
-__all__ = ["GateEstimator", "Register"]
+__all__ = ["GateEstimator", "Register", "open_channels"]
 
 Array = NDArray[np.float64]
 
@@ -47,7 +47,7 @@ class GateEstimator:
         wrong: (bits, 2) p(1|0), p(0|1) of each register's bits; None: no correction.
 
     Raises:
-        EstimateError: errors of reading that cannot be inverted (a + b >= 1, or negative).
+        EstimateError: readout errors that cannot be inverted (a + b >= 1, or negative).
     """
 
     def __init__(
@@ -81,15 +81,23 @@ class GateEstimator:
             for channel, copies in register.channels.items():
                 chance = np.mean([opened[:, list(copy)].prod(axis=1) for copy in copies], axis=0)
                 joint[channel], joint_errors[channel] = _mean(chance, shots)
-        # Π x^p changes by p Π x^p / x for each x
-        product = np.prod(values**self._powers, axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slopes = np.nan_to_num(self._powers * product[:, None] / values)
-        spread = np.sqrt(((slopes * errors) ** 2).sum(axis=1))
+        product, spread = open_channels(values, errors, self._powers)
         apart = np.isfinite(joint)
         return GateReading(
             values, errors, np.where(apart, joint, product), np.where(apart, joint_errors, spread)
         )
+
+
+def open_channels(values: Array, errors: Array, powers: Array) -> tuple[Array, Array]:
+    """Π x^power (channels,) of gate variables x (variables,), and its standard error.
+
+    ``errors``: of the variables; ``powers``: (channels, variables).
+    """
+    # Π x^p changes by p Π x^p / x for each x
+    product = np.prod(values**powers, axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        slopes = np.nan_to_num(powers * product[:, None] / values)
+    return product, np.sqrt(((slopes * errors) ** 2).sum(axis=1))
 
 
 def _bits(counts: Mapping[int, int], bits: int) -> tuple[Array, Array]:

@@ -79,7 +79,7 @@ class SpinEstimator:
     """From counts, in which a 1 says σ = +1 of a neuron, to a :class:`SpinReading`.
 
     m = 2n/N - 1 with n the ones of a shot. The standard error is that of n from shot to shot, and
-    so holds what neurons of one shot have in common. With errors of reading each bit's confusion
+    so holds what neurons of one shot have in common. With readout errors each bit's confusion
     matrix is inverted, in m, its error and the histogram (:class:`ExcitationEstimator`).
 
     Args:

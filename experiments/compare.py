@@ -47,8 +47,9 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
     One row a run; of a run whose circuits allow several mitigations, one row a mitigation
     (``estimate``), with its errors, the shots beyond the raw points and, where the system has a
-    curve, the RMS distance from the first run's own over the times both cover. ``same_as_first`` says whether the run is of the first one's model or data,
-    without which errors are not to be held against each other.
+    curve, the RMS distance from the first run's own over the times both cover. ``same_as_first``
+    says whether the run is of the first one's model or data, without which errors are not to be
+    held against each other.
 
     Raises:
         ConfigError: runs of different systems.
@@ -69,7 +70,7 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
         for record, result in zip(records, results, strict=True)
     ]
     same = [identity == identities[0] for identity in identities]
-    if "mitigations" in results[0]:
+    if any("mitigations" in result for result in results):
         return _by_mitigation(system, paths, results, same)
     return [
         {"run": str(path), **_columns(system, result), "same_as_first": alike}
@@ -131,10 +132,10 @@ def _by_mitigation(
 
 
 def _only_row(result: Mapping[str, Any]) -> dict[str, Any]:
-    """The row of a run without circuits."""
+    """The row of a run without circuits, or of a system that mitigates nothing."""
     fit = result["fit"]
     found = {
-        "mitigation": "exact",
+        "mitigation": result.get("mitigation", "none") if result.get("circuits") else "exact",
         "rmse": fit["rmse"],
         "max_error": fit["max_error"],
         "coverage": None,

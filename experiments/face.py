@@ -18,6 +18,7 @@ from .engine.scratch import Scratch
 from .engine.system import System
 from .papers import commands
 from .sweep import run as sweeping
+from .sweep.run import Sweep
 from .systems import SYSTEMS, find_system
 
 __all__ = ["build", "compare", "estimate", "figures", "resume", "run", "sweep", "systems"]
@@ -123,7 +124,7 @@ def sweep(
     out: str | Path | None = None,
     scheduler: str | None = None,
     **settings: Any,
-) -> Any:
+) -> Sweep:
     """A system at every combination of some settings, as one dataset; see ``qbrain sweep``."""
     return sweeping.sweep(
         system, over=over, out=None if out is None else Path(out), scheduler=scheduler, **settings

@@ -53,7 +53,7 @@ _OURS = (
         "A neuron whose ion channels' gates are qubits, under its own membrane's voltage.",
         (
             "backend", "channel", "drive", "reading", "window", "mitigation", "two_qubit_gates",
-            "shots", "fit.rmse", "fit.shot_error", "rmse_gates", "rmse_gates_raw", "loop_area",
+            "shots", "rmse_voltage", "fit.shot_error", "rmse_gates", "rmse_gates_raw", "loop_area",
             "loop_area_exact", "spikes", "spikes_exact",
         ),
         PointRecord(shown="voltage"),

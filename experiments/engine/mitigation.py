@@ -158,7 +158,7 @@ class Mitigator:
     def _estimator(
         self, placement: int, order: tuple[int, ...], parity: int | None, readout: bool
     ) -> ExcitationEstimator:
-        # errors of reading belong to qubits: a swap network reads a neuron from another qubit
+        # readout errors belong to qubits: a swap network reads a neuron from another qubit
         # after the next step
         table = self._readout[placement] if readout else None
         return ExcitationEstimator(

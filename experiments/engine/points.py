@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -142,25 +141,26 @@ def limit_at_no_noise(
     first = found[0]
     if len(found) == 1:
         return first
-    values, errors = np.stack([n.value for n in found]), np.stack([n.stderr for n in found])
-    gates = np.stack(
-        [np.broadcast_to(np.asarray(n.gates, float), first.value.shape) for n in found]
+    shape = first.value.shape
+    values, errors, gates = (
+        np.stack([np.broadcast_to(np.asarray(part, dtype=float), shape).ravel() for part in parts])
+        for parts in zip(*((n.value, n.stderr, n.gates) for n in found), strict=True)
     )
-    value, stderr = first.value.astype(float), first.stderr.astype(float)
-    for at in np.ndindex(first.value.shape):
-        own: tuple[Any, ...] = (slice(None), *at)
-        if gates[own][0] == 0 or np.ptp(gates[own]) == 0:
+    value, stderr = values[0].copy(), errors[0].copy()
+    for k in range(value.size):
+        own = gates[:, k]
+        if own[0] == 0 or np.ptp(own) == 0:
             continue
         limit = extrapolate(
-            gates[own] / gates[own][0],
-            values[own],
-            errors[own],
+            own / own[0],
+            values[:, k],
+            errors[:, k],
             models=ZNE_MODELS,
             asymptote=asymptote,
             bounds=bounds,
         )
-        value[at], stderr[at] = limit.value, limit.stderr
-    return Numbers(value, stderr, first.gates)
+        value[k], stderr[k] = limit.value, limit.stderr
+    return Numbers(value.reshape(shape), stderr.reshape(shape), first.gates)
 
 
 def linear_limit(scales: Array, rows: Array, errors: Array) -> Array:
@@ -174,8 +174,11 @@ def mean_of_places(found: Sequence[Numbers]) -> Numbers:
     first = found[0]
     if len(found) == 1:
         return first
-    value, stderr = np.empty(first.value.shape), np.empty(first.value.shape)
-    for at in np.ndindex(first.value.shape):
-        mean = mean_over_placements([n.value[at] for n in found], [n.stderr[at] for n in found])
-        value[at], stderr[at] = mean.value, mean.error
-    return Numbers(value, stderr, first.gates)
+    shape = first.value.shape
+    values, errors = (
+        np.stack([part.ravel() for part in parts], axis=1)
+        for parts in zip(*((n.value, n.stderr) for n in found), strict=True)
+    )
+    means = [mean_over_placements(v, e) for v, e in zip(values, errors, strict=True)]
+    value, stderr = np.array([m.value for m in means]), np.array([m.error for m in means])
+    return Numbers(value.reshape(shape), stderr.reshape(shape), first.gates)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import ClassVar, Literal
 
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["HodgkinHuxleyConfig"]
@@ -14,11 +15,13 @@ __all__ = ["HodgkinHuxleyConfig"]
 IDEAL_WINDOW = 25
 
 
-class HodgkinHuxleyConfig(BaseConfig):
+class HodgkinHuxleyConfig(MitigatedConfig):
     """A neuron whose channels' gates are qubits (Cheng et al., arXiv:1807.10698).
 
     Units: mV from rest, ms, µA/cm², mS/cm², µF/cm², kΩ·cm²; frequencies in rad/ms.
     """
+
+    known_mitigations: ClassVar[tuple[str, ...]] = ("readout", "reference", "zne")
 
     channel: Literal["K", "full"] = model_field(
         "K",
@@ -81,11 +84,14 @@ class HodgkinHuxleyConfig(BaseConfig):
     fresh: bool = circuit_field(
         False, description="a new ancilla for every step, where none can be reset on the way"
     )
-    mitigation: Literal["none", "readout", "reference"] = circuit_field(
+    mitigation: str = circuit_field(
         "none",
-        description="readout: readout errors, measured by two circuits sent along; reference: "
-        "those and the collision's, by two circuits with a collision of almost zero angle (a "
-        "window of one step)",
+        description="none, or names joined by +: readout (errors measured by two circuits sent "
+        "along) or reference (those and the collision's, by two circuits with a collision of "
+        "almost zero angle; a window of one step), zne (no noise, from several noise scales)",
+    )
+    noise_scales: str = circuit_field(
+        "1,2,3", description="mitigation zne: noise scales, made by folding two-qubit gates"
     )
 
     @property
@@ -135,12 +141,7 @@ class HodgkinHuxleyConfig(BaseConfig):
             )
         if self.fresh and self.window_steps == 1:
             raise ConfigError("fresh: would be ignored, since a window of one step resets nothing")
-        if self.mitigation != "none" and not self.noisy:
-            raise NotApplicable(
-                f"mitigation: backend {self.backend} has no noise that {self.mitigation} could "
-                "correct; wanted none"
-            )
-        if self.mitigation == "reference" and self.window_steps > 1:
+        if "reference" in self.chain and self.window_steps > 1:
             raise NotApplicable(
                 "mitigation: reference is for a window of one step, whose collision it measures; "
                 f"got window = {self.window_steps}"

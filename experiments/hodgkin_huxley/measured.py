@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qbrain.classical_feedback.membrane import GateControl, GateReading
+
+from ..engine.readings import Reading
+from .circuits import GateReadings
 
 __all__ = ["Measured"]
 
@@ -21,13 +25,13 @@ class Measured:
     Attributes:
         controls: of each time, as the feedback had them.
         readings: of the gates at each time.
-        raw: the same without correction of readout errors.
+        points: the circuits of each time; at the first those of known gates too.
         voltage: (times,) in mV, of what was read.
-        readout: readout errors (bits, 2) of each register, where they were measured.
+        estimate: from the circuits of a time to its gates, by any chain.
     """
 
     controls: list[GateControl]
     readings: list[GateReading]
-    raw: list[GateReading]
+    points: list[Sequence[Reading]]
     voltage: Array
-    readout: list[Array] | None
+    estimate: GateReadings

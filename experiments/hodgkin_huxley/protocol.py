@@ -6,12 +6,15 @@ voltage the angles of the next step's collisions (:mod:`qbrain.classical_feedbac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.classical_feedback.synapse import FeedbackError
 
-from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol
+from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.points import everywhere
 from ..errors import ConfigError
 from .circuits import GateCircuits, GateReadings, qubits_of
 from .config import HodgkinHuxleyConfig
@@ -52,29 +55,36 @@ class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
     def protocol(self) -> Protocol[Measured]:
         """A job a time, whose collisions follow the gates that were read before it."""
         law = self.model.law(self.config.shots * int(self.model.copies.min()))
-        estimate = GateReadings(
-            self.circuits.registers,
-            self.model.powers,
-            corrected=self.config.mitigation != "none",
-        )
+        estimate = GateReadings(self.config, self.circuits.registers, self.model.powers)
         times = self.model.times.tolist()
         controls: list[GateControl] = [law.start()]
         readings: list[GateReading] = []
-        raw: list[GateReading] = []
+        points: list[Sequence[Reading]] = []
         voltage: list[float] = []
         for k in range(len(times)):
             if k:
                 controls.append(law(controls[-1], readings, times[k] - times[k - 1]))
             found = yield Job(
-                lambda k=k, until=tuple(controls): self.circuits.tasks(k, until),  # type: ignore[misc]
+                lambda k=k, until=tuple(controls): self._tasks(k, until),  # type: ignore[misc]
                 note=lambda r, now=controls[-1]: (  # type: ignore[misc]
                     f"V = {float(law.voltage(now, estimate(r))):6.1f} mV"
                 ),
             )
             readings.append(estimate(found))
-            raw.append(estimate.raw(found))
+            points.append(found)
             voltage.append(float(law.voltage(controls[-1], readings[-1])))
-        return Measured(controls, readings, raw, np.array(voltage), estimate.readout)
+        return Measured(controls, readings, points, np.array(voltage), estimate)
+
+    def _tasks(self, index: int, controls: Sequence[GateControl]) -> list[Task]:
+        """All circuits of a time; the first brings those of known gates along."""
+        assert self.bench is not None
+        chain, scales = self.config.chain, self.config.scales
+        tasks = everywhere(self.circuits.tasks(index, controls), self.bench, scales)
+        if index == 0 and "readout" in chain:
+            tasks += everywhere(self.circuits.calibrations("readout"), self.bench)
+        if index == 0 and "reference" in chain:
+            tasks += everywhere(self.circuits.calibrations("reference"), self.bench, scales)
+        return tasks
 
     def outcome(self, measured: Measured | None) -> Outcome:
         """Voltage and gates against the exact neuron."""

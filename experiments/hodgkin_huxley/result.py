@@ -13,8 +13,10 @@ from qbrain.reference.hodgkin_huxley import spike_times
 from qbrain.reference.hodgkin_huxley.channel_drives import ConstantDrive
 from qbrain.reference.hodgkin_huxley.hysteresis import limit_cycle
 
+from ..engine.chains import RAW, Chain, chains_of
 from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, netcdf_attributes, rms
+from ..engine.mitigation_rows import mitigated_curves
 from ..report.figure import inline_svg
 from ..report.page import backend_in_words
 from .config import HodgkinHuxleyConfig
@@ -26,6 +28,10 @@ __all__ = ["outcome_of", "sampled_area"]
 
 Array = NDArray[np.float64]
 REPETITIONS = 400
+MITIGATED = (
+    "Errors are of all gate variables at all times. The feedback followed the last row; rows by "
+    "other mitigations read the same circuits, and do not change what the feedback was."
+)
 _MV, _PER_AREA = {"units": "mV"}, {"units": "µA/cm²"}
 
 
@@ -38,18 +44,23 @@ def outcome_of(
     data = _dataset(config, model, measured, ideal)
     fit = _fit(data)
     result = _summary(config, model, data, fit)
+    result["mitigations"] = [] if measured is None else _add_mitigations(config, data, measured)
     if measured is not None and ideal is not None:
         result |= _of_circuits(data, fit)
         result["loop_area_stderr"] = _area_scatter(model, ideal, data.current.values)
-        if measured.readout is not None:
-            result["readout_errors"] = [each.tolist() for each in measured.readout]
+        if measured.estimate.readout is not None:
+            result["readout_errors"] = [each.tolist() for each in measured.estimate.readout]
             # name of version 0.1
             result["wrong_readings"] = result["readout_errors"]
     what = "potassium channel" if config.channel == "K" else "K, Na and leak"
     title = f"Hodgkin-Huxley, {what}, {config.drive} drive: {backend_in_words(config.backend)}"
 
     def values() -> Mapping[str, Any]:
-        return {"gates": _gate_rows(data), "conductance": inline_svg(conductance_figure(data))}
+        return {
+            "gates": _gate_rows(data),
+            "conductance": inline_svg(conductance_figure(data)),
+            "mitigated": MITIGATED,
+        }
 
     return Outcome(
         title=title,
@@ -122,13 +133,38 @@ def _measured(model: NeuronModel, measured: Measured) -> dict[str, Any]:
         "voltage": ("time", measured.voltage, _MV),
         "values": (gates, np.array([r.values for r in readings])),
         "values_stderr": (gates, np.array([r.stderr for r in readings])),
-        "raw_values": (gates, np.array([r.values for r in measured.raw])),
+        "raw_values": (
+            gates,
+            np.array([measured.estimate.by(RAW, found).values for found in measured.points]),
+        ),
         "open": (channels, opened),
         "open_stderr": (channels, np.array([r.open_stderr for r in readings])),
         "conductance": ("time", model.conductance(opened[:, 0]), {"units": "mS/cm²"}),
         "angles": (gates, np.array([c.angles for c in controls])),
         "openings": (gates, np.array([c.openings for c in controls])),
     }
+
+
+def _add_mitigations(
+    config: HodgkinHuxleyConfig, data: xr.Dataset, measured: Measured
+) -> list[dict[str, Any]]:
+    """Put the gates by every chain into ``data``; one row a chain, over all gates and times."""
+
+    def curve(chain: Chain) -> tuple[Array, Array]:
+        found = [measured.estimate.by(chain, point) for point in measured.points]
+        return np.array([r.values for r in found]), np.array([r.stderr for r in found])
+
+    rows, values, errors = mitigated_curves(
+        chains_of(config.chain),
+        curve,
+        data.exact_values.values,
+        [reading for point in measured.points for reading in point],
+        config.shots,
+    )
+    data.coords["mitigation"] = [row["mitigation"] for row in rows]
+    data["mitigated_values"] = (("mitigation", "time", "variable"), values)
+    data["mitigated_stderr"] = (("mitigation", "time", "variable"), errors)
+    return rows
 
 
 def _band(model: NeuronModel, ideal: Ensemble) -> dict[str, Any]:
@@ -211,7 +247,7 @@ def _summary(
         "reading": config.reading,
         "window": config.window_steps if ran else None,
         "ancilla": config.ancilla_form if ran else None,
-        "mitigation": config.mitigation if ran else "none",
+        "mitigation": config.chain_label if ran else "none",
         "voltage_swing": float(np.ptp(data.exact_voltage_fine.values)),
         **_areas(model, data),
         "spikes": len(spike_times(data.time.values, data.voltage.values)),

@@ -1,7 +1,7 @@
 """Circuits of an LMG run: which circuit reaches which phase, what state it must prepare.
 
 Everything about a circuit except running it: the product formula chosen, its form on the
-backend's connectivity, and the independent answers that the validation gate holds it against.
+backend's connectivity, and the independent answers that the check before dispatch holds it against.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class PhaseSchedule:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A circuit ready for the gate: logical form, device form, and what it must give.
+    """A circuit ready for the check: logical form, device form, and what it must give.
 
     ``expected``: state vector in classical-bit order; ``observable``: excitation n/N of every
     outcome, or of every excitation number; ``exact``: E of the exact evolution under the same
@@ -310,7 +310,7 @@ class QubitCircuits:
     def step(self, schedule: PhaseSchedule, name: str) -> Prepared:
         """Circuit of the last interval of ``schedule`` alone, for a sampler that keeps its state.
 
-        The gate sees it on top of the reference's state before the interval.
+        The check sees it on top of the reference's state before the interval.
         """
         if not schedule.phases:
             return self.prepare(schedule, name)

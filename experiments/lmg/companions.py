@@ -1,8 +1,8 @@
 """The circuits of an LMG run as they are sent: points, folded points, references, calibrations.
 
-Every one is a ``Prepared`` circuit with an answer of its own for the validation gate: a folded
-circuit must still make the point's state, an evolution there and back must end in |0…0⟩ (moved
-to a code that stands for a state), a calibration must be the basis state it is named after.
+Every one is a ``Prepared`` circuit with an answer of its own for the check before dispatch: a
+folded circuit must still make the point's state, an evolution there and back must end in |0…0⟩
+(moved to a code that stands for a state), a calibration must be the basis state it is named after.
 """
 
 from __future__ import annotations

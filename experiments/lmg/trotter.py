@@ -3,7 +3,7 @@
 Product formulas of collective spins turn chaotic above a sharp step size (the kicked top: L. M.
 Sieberer et al., npj Quantum Inf. 5, 78 (2019)), so the error is computed along the whole exact
 trajectory, not extrapolated, and a run that would exceed ``max_trotter_error`` anywhere is
-refused before its first circuit. The gate then checks every circuit on its own.
+refused before its first circuit. The check then looks at every circuit on its own.
 
 Under noise more steps cost more gates. The number taken is the one of least expected error by
 formula, gates and shots together (:func:`qbrain.classical_feedback.rescaling.choose_steps`), among

@@ -9,7 +9,9 @@ from pydantic import field_validator
 
 from qbrain.reference.qlif.bell import optimal_settings
 
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.chains import label_of
+from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["QlifConfig"]
@@ -18,7 +20,7 @@ __all__ = ["QlifConfig"]
 MOST_SPIKES = 2 * 10**8
 
 
-class QlifConfig(BaseConfig):
+class QlifConfig(MitigatedConfig):
     """Leaky integrate-and-fire neurons that share an entangled state in every tick.
 
     Units: ms, mV, MΩ, nA; angles in radians.
@@ -90,10 +92,20 @@ class QlifConfig(BaseConfig):
     margin: float = circuit_field(
         1.15, ge=1, description="table: shots taken over those that an exact run would use"
     )
-    mitigation: Literal["none", "readout"] = circuit_field(
+    mitigation: str = circuit_field(
         "none",
-        description="readout: CHSH value with readout errors inverted too, from two circuits sent "
-        "along; spikes follow raw shots",
+        description="of correlators and CHSH value, spikes follow raw shots: none, or names joined "
+        "by +: readout (errors measured by two circuits sent along), zne (no noise, from several "
+        "noise scales)",
+    )
+    placements: int = circuit_field(
+        1,
+        ge=1,
+        description="lines of the device that every circuit runs on; spikes follow the first, "
+        "correlators are averaged",
+    )
+    noise_scales: str = circuit_field(
+        "1,3,5", description="mitigation zne: noise scales, made by folding two-qubit gates"
     )
 
     @field_validator("angles", mode="before")
@@ -202,25 +214,20 @@ class QlifConfig(BaseConfig):
         if self.circuits == "live":
             self._refuse("live circuits are measured once each", "shots", "margin")
             self._refuse("live circuits are those of one drive", "drive_step")
-            if self.mitigation != "none":
+            if self.chain:
                 raise NotApplicable(
-                    "mitigation: readout takes many shots of two circuits, and live circuits have "
-                    "one each; wanted none or circuits table"
+                    f"mitigation: {label_of(self.chain)} takes many shots of each circuit, and "
+                    "live circuits have one each; wanted none or circuits table"
                 )
         elif self.settings == "linear":
             raise NotApplicable(
                 "circuits: a table has a circuit a setting, and settings that are linear in the "
                 "voltage have no end; wanted live"
             )
-        if self.mitigation != "none" and not self.noisy:
+        if self.chain and not (self.has_chsh and self.group == 2):
             raise NotApplicable(
-                f"mitigation: backend {self.backend} has no noise that {self.mitigation} could "
-                "correct; wanted none"
-            )
-        if self.mitigation != "none" and not (self.has_chsh and self.group == 2):
-            raise NotApplicable(
-                "mitigation: readout corrects the CHSH value of a pair with two settings each, "
-                f"got settings {self.settings}, group {self.group}"
+                f"mitigation: {label_of(self.chain)} corrects the CHSH value of a pair with two "
+                f"settings each, got settings {self.settings}, group {self.group}"
             )
 
 

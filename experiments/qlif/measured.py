@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from qbrain.backends.readout import ReadoutCalibration
 
+from ..engine.readings import Reading
 from .groups import Rasters
 
 __all__ = ["Measured", "Sessions"]
@@ -25,7 +26,8 @@ class Measured:
         orders: the qubit that is read into each bit, of each circuit of the table.
         taken: shots of all circuits together.
         distinct: circuits that differ from each other.
-        calibration: readout errors, where they were measured.
+        calibration: readout errors of the first placement, where they were measured.
+        readings: of all circuits of the table.
     """
 
     bits: list[NDArray[np.uint8]]
@@ -33,6 +35,7 @@ class Measured:
     taken: int
     distinct: int
     calibration: ReadoutCalibration | None = None
+    readings: Sequence[Reading] = ()
 
 
 @dataclass(frozen=True)

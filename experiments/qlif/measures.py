@@ -49,6 +49,7 @@ __all__ = [
     "chsh_of",
     "classical_operations",
     "corrected_chsh",
+    "corrected_correlator",
     "corrected_points",
     "drive_test",
     "matched_table",
@@ -229,6 +230,20 @@ def parity_points(rasters: Rasters, config: QlifConfig) -> tuple[Array, Array, A
     return found, exact, np.sqrt(np.maximum(1 - exact**2, 0) / trials)
 
 
+def corrected_correlator(n: Counts, errors: Array) -> tuple[float, float]:
+    """E of one pair of settings with readout errors inverted, and its variance by shots.
+
+    Args:
+        n: bits (2, 2).
+        errors: (2, 2) p(1|0), p(0|1) of both bits.
+    """
+    signs = [(np.array([1.0, -1.0]) + p - q) / (1 - p - q) for p, q in errors]
+    weights = np.outer(*signs)
+    share = n / n.sum()
+    mean = float((share * weights).sum())
+    return mean, float((share * (weights - mean) ** 2).sum() / n.sum())
+
+
 def corrected_points(
     counts: Counts, wrong: Wrong, config: QlifConfig
 ) -> tuple[Array, Array, Array]:
@@ -240,7 +255,7 @@ def corrected_points(
     """
     rows, points = config.angle_rows, []
     for (x, y), (errors, stderr) in wrong.items():
-        mean, variance = _corrected(counts[x, y], errors)
+        mean, variance = corrected_correlator(counts[x, y], errors)
         moved = _moved(counts[x, y], errors, stderr) - mean
         exact = config.visibility * group_correlator(config.phi, (rows[0][x], rows[1][y]))
         points.append((mean, exact, math.sqrt(variance + float((moved**2).sum()))))
@@ -263,7 +278,7 @@ def corrected_chsh(counts: Counts, wrong: Wrong) -> tuple[float, float]:
     moved = np.zeros((2, 2))
     for (x, y), (errors, stderr) in wrong.items():
         sign = -1 if x == y == 1 else 1
-        mean, own = _corrected(counts[x, y], errors)
+        mean, own = corrected_correlator(counts[x, y], errors)
         value += sign * mean
         variance += own
         moved += sign * (_moved(counts[x, y], errors, stderr) - mean)
@@ -276,17 +291,8 @@ def _moved(n: Counts, errors: Array, stderr: Array) -> Array:
     for place in np.ndindex(2, 2):
         other = errors.copy()
         other[place] += stderr[place]
-        found[place] = _corrected(n, other)[0]
+        found[place] = corrected_correlator(n, other)[0]
     return found
-
-
-def _corrected(n: Counts, errors: Array) -> tuple[float, float]:
-    """Corrected correlator of one pair of settings and its variance by shots."""
-    signs = [(np.array([1.0, -1.0]) + p - q) / (1 - p - q) for p, q in errors]
-    weights = np.outer(*signs)
-    share = n / n.sum()
-    mean = float((share * weights).sum())
-    return mean, float((share * (weights - mean) ** 2).sum() / n.sum())
 
 
 def _scaled(measure: Measure, factor: float) -> Measure:

@@ -7,6 +7,7 @@ chosen, and the bits move its thresholds. Four controls without entanglement are
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from ..engine.calibration import calibration_tasks, measured_readout
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.points import everywhere, placed
 from .circuits import GroupCircuits
 from .config import QlifConfig
 from .groups import Angles
@@ -62,10 +64,12 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
 
     def _table(self) -> Protocol[Measured]:
         readings = yield Job(self._table_tasks)
-        known = [reading.role.number for reading in readings if reading.role.kind == "readout"]
-        if known != ([0, 1] if self.config.mitigation == "readout" else []):
+        places = range(self.config.placements if "readout" in self.config.chain else 0)
+        roles = [reading.role for reading in readings if reading.role.kind == "readout"]
+        if [(r.placement, r.number) for r in roles] != [(p, k) for p in places for k in (0, 1)]:
             raise ValueError(f"wanted circuits of mitigation {self.config.mitigation}")
-        points = [reading for reading in readings if reading.role.kind == "point"]
+        # neurons follow the plain circuits of the first placement
+        points = placed(readings)[0, 1.0]
         bits = self.plan.by_setting(points)
         orders = {reading.heading.tags["setting"]: reading.order for reading in points}
         return Measured(
@@ -74,6 +78,7 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
             self.config.shots * len(readings),
             len(bits),
             measured_readout(readings),
+            readings,
         )
 
     def _table_tasks(self) -> list[Task]:
@@ -83,8 +88,14 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
         for number, (angles, copies) in enumerate(
             zip(self.plan.angles, self.plan.copies, strict=True)
         ):
-            tasks += [self.circuits.task(angles, number)] * copies
-        return tasks + (calibration_tasks(self.bench) if self.config.mitigation != "none" else [])
+            plain, *others = everywhere(
+                [self.circuits.task(angles, number)], self.bench, self.config.scales
+            )
+            tasks += [plain] * copies
+            for other in others:
+                # of these the counts are enough
+                tasks += [replace(other, keep="counts")] * copies
+        return tasks + (calibration_tasks(self.bench) if "readout" in self.config.chain else [])
 
     def _live(self) -> Protocol[Measured]:
         config, model = self.config, self.model

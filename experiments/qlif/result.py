@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from ..engine.chains import RAW, chains_of, label_of
 from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, finite_or_none, netcdf_attributes, rms
+from ..engine.mitigation_rows import UNDETERMINED, common_row, extra_shots
 from ..report.page import backend_in_words
 from .config import QlifConfig
+from .correlators import Correlators
 from .figure import pair_figure, verdict
 from .groups import distinct_settings
 from .kinds import Kind, kinds_of, signalling_tests
@@ -28,6 +32,11 @@ from .measures import (
 from .model import QlifModel, key_of
 
 __all__ = ["outcome_of"]
+
+MITIGATED = (
+    "Errors are of the correlators at the four pairs of settings. Neurons followed the shots as "
+    "they came; a mitigation does not change what they did."
+)
 
 
 def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) -> Outcome:
@@ -47,16 +56,17 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
     result |= _cost(model, sessions, measured, kinds)
     result["controls"] = [kind.row() for kind in kinds[1:]]
     data = _dataset(model, rasters, kinds)
+    result["mitigations"] = _add_mitigations(config, measured, kinds[0], data)
     title = _title(config, measured)
     return Outcome(
         title=title,
         data=data,
-        fit=_fit(config, kinds[0], wrong),
+        fit=_fit(config, kinds[0], wrong, measured),
         result=result,
         verdict=Verdict(*verdict(result)),
         picture=lambda: pair_figure(data, result, title),
         template="qlif/report.html.jinja",
-        values=lambda: {"kinds": [kind.row() for kind in kinds]},
+        values=lambda: {"kinds": [kind.row() for kind in kinds], "mitigated": MITIGATED},
         encoding={
             str(name): {"zlib": True, "complevel": 1} for name, x in data.items() if x.ndim > 2
         },
@@ -88,12 +98,69 @@ def _readout_errors(config: QlifConfig, measured: Measured | None, own: Kind) ->
     return found
 
 
-def _fit(config: QlifConfig, own: Kind, wrong: Wrong | None) -> Fit:
+def _correlators(config: QlifConfig, measured: Measured | None, own: Kind) -> Correlators | None:
+    """Of a pair whose four pairs of settings all came; None of others, or without a chain."""
+    if measured is None or not config.chain or own.chsh is None or own.counts is None:
+        return None
+    return Correlators(config, own.counts, measured.readings)
+
+
+def _add_mitigations(
+    config: QlifConfig, measured: Measured | None, own: Kind, data: xr.Dataset
+) -> list[dict[str, Any]]:
+    """A row a chain: errors of the bits' mean parities, and S; correlators go into ``data``."""
+    if measured is None:
+        return []
+    found, exact, spread = parity_points(own.rasters, config)
+    rows: list[dict[str, Any]] = [
+        {
+            "mitigation": label_of(RAW),
+            **common_row(found, spread + 1e-9, exact),
+            "chsh": own.chsh.value if own.chsh else None,
+            "chsh_stderr": own.chsh.stderr if own.chsh else None,
+            "extra_shots": 0,
+        }
+    ]
+    correlators = _correlators(config, measured, own)
+    chains = chains_of(config.chain)
+    values, errors = np.full((2, len(chains), 2, 2), np.nan)
+    for k, chain in enumerate(chains):
+        s: tuple[float | None, float | None] = (None, None)
+        if correlators is not None:
+            with contextlib.suppress(*UNDETERMINED):
+                values[k], errors[k] = correlators.by(chain)
+                s = correlators.chsh(chain)
+        if chain == RAW:
+            continue
+        wanted = 0.0 if correlators is None else correlators.exact
+        rows.append(
+            {
+                "mitigation": label_of(chain),
+                **common_row(values[k], errors[k], wanted),
+                "chsh": s[0],
+                "chsh_stderr": s[1],
+                "extra_shots": extra_shots(chain, measured.readings, config.shots),
+            }
+        )
+    if correlators is not None:
+        data.coords["mitigation"] = [label_of(chain) for chain in chains]
+        dims = ("mitigation", "setting_first", "setting_second")
+        data["mitigated_correlator"] = (dims, values)
+        data["mitigated_correlator_stderr"] = (dims, errors)
+    return rows
+
+
+def _fit(config: QlifConfig, own: Kind, wrong: Wrong | None, measured: Measured | None) -> Fit:
     """Mean parities of the bits at the settings that came, against the state's."""
     observable = "E of the bits" if config.group == 2 else "parity of the bits"
     found, exact, spread = parity_points(own.rasters, config)
     raw = None
-    if wrong is not None and own.counts is not None:
+    correlators = _correlators(config, measured, own)
+    if config.chain - {"readout"} and correlators is not None:
+        raw = rms(found - exact)
+        found, spread = correlators.by(config.chain)
+        exact = correlators.exact
+    elif wrong is not None and own.counts is not None:
         raw = rms(found - exact)
         found, exact, spread = corrected_points(own.counts, wrong, config)
     error = np.abs(found - exact)
@@ -125,7 +192,7 @@ def _summary(model: QlifModel, measured: Measured | None, kinds: Sequence[Kind])
         "chsh_stderr": own.chsh.stderr if own.chsh else None,
         "chsh_exact": model.chsh_exact,
         "chsh_bound": 2.0,
-        "mitigation": config.mitigation if measured else "none",
+        "mitigation": config.chain_label if measured else "none",
     }
     row = own.row()
     result |= {name: row[name] for m in MEASURES for name in (m, f"{m}_stderr")}

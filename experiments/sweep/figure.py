@@ -10,7 +10,8 @@ import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
-from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, ListedColormap, LogNorm, Normalize
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -231,7 +232,7 @@ def _curves_panel(figure: Figure, axes: Axes, data: xr.Dataset, axis: _Axis, ser
     axes.set_xlabel(_with_unit("time", clock))
     axes.set_ylabel(_wrapped(_named(data[series]), 48))
     if not few:
-        mappable = matplotlib.cm.ScalarMappable(norm, _cut(palette))
+        mappable = ScalarMappable(norm, _cut(palette))
         figure.colorbar(mappable, ax=axes, label=axis.label)
     elif size <= 12:
         dashed = exact is not None and any(line.get_linestyle() == "--" for line in axes.lines)
@@ -244,7 +245,7 @@ def _curves_panel(figure: Figure, axes: Axes, data: xr.Dataset, axis: _Axis, ser
 def _cut(palette: Colormap) -> Colormap:
     """Without its lightest colours, which a white page swallows."""
     colours = palette(np.linspace(0, 0.9, 256))
-    return matplotlib.colors.ListedColormap(colours)
+    return ListedColormap(colours)
 
 
 def _times(point: xr.Dataset) -> Array:

@@ -27,7 +27,7 @@ Exact answers for the LMG brain
     LMG, Synapse, simulate
 
 To add a system
-    System, BaseConfig, model_field, circuit_field, device_field, analysis_field,
+    System, PointRecord, BaseConfig, model_field, circuit_field, device_field, analysis_field,
     Experiment, Bench, Task, Job, Protocol, Role, Reading, PureState, MixedState, Histories,
     Observable, Outcome, Fit, Verdict, follow_verdict, calibration_tasks, measured_readout
 
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from qbrain.experiments.engine.finished import Run
-    from qbrain.experiments.engine.system import System
+    from qbrain.experiments.engine.system import PointRecord, System
     from qbrain.experiments.errors import (
         ConfigError,
         DeviceError,
@@ -105,7 +105,7 @@ _WHERE = {
         "Protocol", "PureState", "Reading", "Role", "Task", "Verdict",
     ),
     _ENGINE + "finished": ("Run",),
-    _ENGINE + "system": ("System",),
+    _ENGINE + "system": ("PointRecord", "System"),
     "qbrain.experiments.errors": (
         "ConfigError", "DeviceError", "NotApplicable", "RunDirectoryError",
     ),
@@ -132,6 +132,7 @@ __all__ = [
     "Observable",
     "Outcome",
     "Pending",
+    "PointRecord",
     "Protocol",
     "PureState",
     "Reading",

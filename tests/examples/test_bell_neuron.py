@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,14 @@ def bell(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     if "bell-neuron" not in SYSTEMS:
         monkeypatch.syspath_prepend(EXAMPLE)
-    import spiking_bell_neuron
+    package = import_module("spiking_bell_neuron")
+    monkeypatch.setitem(SYSTEMS, "bell-neuron", package.SYSTEM)
+    return package
 
-    monkeypatch.setitem(SYSTEMS, "bell-neuron", spiking_bell_neuron.SYSTEM)
-    return spiking_bell_neuron
+
+def part(name):
+    """A module of the package, which is found at run time only where it is not installed."""
+    return import_module(f"spiking_bell_neuron.{name}")
 
 
 def numbers(path):
@@ -60,8 +65,7 @@ def numbers(path):
 @pytest.mark.parametrize("turns", [1, 2, 3])
 @pytest.mark.parametrize("name", BELL)
 def test_truth_table_of_a_neuron(name, turns):
-    from spiking_bell_neuron.experiment import add_neuron
-    from spiking_bell_neuron.model import neuron
+    add_neuron, neuron = part("experiment").add_neuron, part("model").neuron
 
     inputs, spikes = BELL[name]
     silent = (-1) ** turns * np.array([*inputs, 0, 0, 0, 0])
@@ -78,8 +82,7 @@ def test_truth_table_of_a_neuron(name, turns):
 @pytest.mark.parametrize("turns", [1, 2])
 def test_a_neuron_as_a_matrix(turns):
     """X₁X₂ = ±1 projectors by hand: coherence among Bell states and outputs is kept."""
-    from spiking_bell_neuron.experiment import add_neuron
-    from spiking_bell_neuron.model import neuron
+    add_neuron, neuron = part("experiment").add_neuron, part("model").neuron
 
     plus = 0.5 * np.array([[1, 0, 0, 1], [0, 1, 1, 0], [0, 1, 1, 0], [1, 0, 0, 1]])
     minus = np.eye(4) - plus
@@ -93,8 +96,7 @@ def test_a_neuron_as_a_matrix(turns):
 
 @pytest.mark.parametrize("delta", [0, 0.3, math.pi / 2, 2.5, math.pi, -1.1])
 def test_two_neurons_spike_where_two_states_differ(delta):
-    from spiking_bell_neuron.experiment import comparison
-    from spiking_bell_neuron.model import OUTPUT, final_state
+    comparison, model = part("experiment").comparison, part("model")
 
     # pairs as qubits 0, 1 and 3, 4: the part of Φ⁻ in a makes the output spike, Φ⁺ does not;
     # twice flipped is (-i)² = -1, flipped once and turned once is i
@@ -104,8 +106,8 @@ def test_two_neurons_spike_where_two_states_differ(delta):
         for first, sign in ((0, 1), (3, -1)):
             expected[second + first] += -a[0] * S * S
             expected[second + first + 4] += 1j * a[1] * sign * S * S
-    np.testing.assert_allclose(final_state(delta, 1), expected, atol=1e-12)
-    rate = float(np.abs(expected) ** 2 @ (np.arange(32) >> OUTPUT & 1))
+    np.testing.assert_allclose(model.final_state(delta, 1), expected, atol=1e-12)
+    rate = float(np.abs(expected) ** 2 @ (np.arange(32) >> model.OUTPUT & 1))
     assert rate == pytest.approx(math.sin(delta / 2) ** 2, abs=1e-12)
     circuit = comparison(0.7 + delta, 0.7, 1).remove_final_measurements(inplace=False)
     assert abs(abs(np.vdot(Statevector(circuit).data, expected)) - 1) < 1e-12
@@ -113,7 +115,7 @@ def test_two_neurons_spike_where_two_states_differ(delta):
 
 @pytest.mark.parametrize("dither", [0.2, 0.8, 2.0])
 def test_the_exact_loop_is_its_closed_form(bell, dither):
-    from spiking_bell_neuron.model import exact_loop
+    exact_loop = part("model").exact_loop
 
     config = bell.BellNeuronConfig(phase=-1.2, drift=0.03, gain=0.7, dither=dither, start=0.4)
     theta = [0.4]

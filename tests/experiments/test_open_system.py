@@ -186,7 +186,9 @@ def test_readout_correction_under_device_noise(tmp_path):
     # before any collision only readout errors are there
     assert abs(float(data.m_z[0]) - 1) < 0.5 * abs(float(data.raw_m_z[0]) - 1)
     rows = json.loads(qbrain("compare", "raw", "readout", "--json", cwd=tmp_path).stdout)["runs"]
-    assert [row["mitigation"] for row in rows] == ["none", "readout"]
+    assert [row["estimate"] for row in rows] == ["raw", "raw", "readout"]
+    assert rows[1]["rmse"] == pytest.approx(rows[0]["rmse"])
+    assert rows[2]["rmse"] == corrected["rmse_sz"]
     assert all(row["same_as_first"] for row in rows)
 
 

@@ -157,9 +157,11 @@ def test_under_device_noise_with_readout_errors_inverted(finished, tmp_path):
     assert data.attrs["backend"] == "fake_fez"
     rows = qbrain("compare", "run", finished[0], "--json", cwd=tmp_path).stdout
     rows = json.loads(rows)["runs"]
-    assert [row["backend"] for row in rows] == ["fake_fez", "aer"]
+    assert [row["backend"] for row in rows] == ["fake_fez", "fake_fez", "aer"]
+    assert [row["estimate"] for row in rows] == ["raw", "readout", "raw"]
     assert all(row["same_as_first"] for row in rows)
-    assert rows[0]["chsh"] == result["chsh"]
+    assert [rows[0]["chsh"], rows[1]["chsh"]] == [result["chsh"], result["chsh_readout"]]
+    assert rows[1]["rmse"] == pytest.approx(result["fit"]["rmse"])
     assert "shared bit synchrony" in qbrain("compare", "run", cwd=tmp_path).stdout
 
 

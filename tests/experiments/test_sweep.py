@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.experiments.cli import run_command
+from qbrain.experiments.engine.run import start
 from qbrain.experiments.engine.system import PointRecord, System
 from qbrain.experiments.errors import ConfigError, NotApplicable
 from qbrain.experiments.lmg.config import LMGConfig
@@ -383,16 +384,12 @@ def swept(cluster, tmp_path_factory):
 
 
 def of_one_run(system, point, folder, backend):
-    """A run of the command line with the settings of a point, and its dataset."""
+    """JSON object and dataset of a run with the settings of a point."""
     fixed, (name, _), *_, circuits = SMALL[system]
     settings = {**fixed, **(circuits if backend == "aer" else {}), name: point[name].item()}
-    options = [x for k, v in settings.items() for x in ("--" + k.replace("_", "-"), v)]
-    done = qbrain(
-        *("run", system, *options, "--backend", backend, "--seed", int(point.seed)),
-        *("--out", "run", "--json"), cwd=folder,
-    )  # fmt: skip
-    data = xr.load_dataset(folder / "run/result.nc", engine="h5netcdf")
-    return json.loads(done.stdout), data
+    config = SYSTEMS[system].config(**settings, backend=backend, seed=int(point.seed))
+    run = start(SYSTEMS[system], config, folder / "run", draw=False)
+    return run.result, xr.load_dataset(run.folder / "result.nc", engine="h5netcdf")
 
 
 @pytest.mark.parametrize("system", EVERY)
