@@ -58,14 +58,16 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
     data = _dataset(model, rasters, kinds)
     result["mitigations"] = _add_mitigations(config, measured, kinds[0], data)
     title = _title(config, measured)
+    fit = _fit(config, kinds[0], wrong, measured)
     return Outcome(
         title=title,
         data=data,
-        fit=_fit(config, kinds[0], wrong, measured),
+        fit=fit,
         result=result,
         verdict=Verdict(*verdict(result)),
         picture=lambda: pair_figure(data, result, title),
         template="qlif/report.html.jinja",
+        budget=[("shots", fit.shot_error)],
         values=lambda: {"kinds": [kind.row() for kind in kinds], "mitigated": MITIGATED},
         encoding={
             str(name): {"zlib": True, "complevel": 1} for name, x in data.items() if x.ndim > 2

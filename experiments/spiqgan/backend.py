@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from ..engine.experiment import Fit
 from ..engine.measures import rms
+from ..engine.mitigation_rows import common_row
 from .circuits import Bound
 from .config import SpiQGANConfig
 from .measured import Measured
@@ -90,6 +91,7 @@ def backend_result(config: SpiQGANConfig, bound: Bound, measured: Measured) -> B
         "shots": config.shots,
         "noise_points": config.noise_points,
         "mitigation": "none" if calibration is None else "readout",
+        "mitigations": _mitigation_rows(config, found, measured),
         # names of version 0.1
         "rmse_expectation": fit.rmse,
         "rmse_expectation_raw": fit.rmse_raw,
@@ -98,6 +100,26 @@ def backend_result(config: SpiQGANConfig, bound: Bound, measured: Measured) -> B
     if calibration is not None:
         summary["readout_calibration"] = [calibration.record()]
     return BackendResult(config.backend, spikes, found, fit, summary)
+
+
+def _mitigation_rows(
+    config: SpiQGANConfig, found: dict[str, Array], measured: Measured
+) -> list[dict[str, Any]]:
+    """A row a mitigation: errors of ⟨Z⟩ at all noise values, bins and neurons."""
+    exact = found["exact"]
+    spread = np.sqrt(np.clip(1 - exact**2, 0, 1) / config.shots)
+    rows = [{"mitigation": "raw", **common_row(found["raw"], spread, exact), "extra_shots": 0}]
+    calibration = measured.calibration
+    if calibration is not None:
+        names = [
+            (p, b) for p in range(len(exact)) for b in range(len(measured.orders) // len(exact))
+        ]
+        errors = np.array([calibration.readout[list(measured.orders[name])] for name in names])
+        wide = spread / (1 - errors.sum(axis=-1)).reshape(exact.shape)
+        row = common_row(found["mitigated"], wide, exact)
+        # two circuits of known state
+        rows.append({"mitigation": "readout", **row, "extra_shots": 2 * config.shots})
+    return rows
 
 
 def _fit(found: dict[str, Array], shots: int) -> Fit:

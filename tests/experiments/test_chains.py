@@ -652,6 +652,20 @@ def test_compare_has_a_row_a_mitigation_and_the_page_a_table(name, capsys):
     assert "What each mitigation makes of the same circuits" in page
 
 
+@pytest.mark.parametrize("name", ["open-system", "hodgkin-huxley reference", "qlif"])
+def test_a_device_gets_every_circuit_of_a_chain(name, start_ibm, tmp_path, monkeypatch):
+    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    server = start_ibm()
+    system, config = config_of(name, backend="ibm_fez")
+    run = start(system, config, tmp_path / "run", draw=False)
+    # without feedback all of it is one job
+    assert server.submissions() == (3 if name.startswith("hodgkin") else 1)
+    assert run.result["circuits"] == run.result["validated"] > 0
+    wanted = [row["mitigation"] for row in whole(name).result["mitigations"]]
+    assert [row["mitigation"] for row in run.result["mitigations"]] == wanted
+    assert all(row["rmse"] is not None for row in run.result["mitigations"])
+
+
 def test_a_spike_generator_has_rows_of_the_same_keys(tmp_path):
     settings = {
         "neurons": 2, "bins": 2, "layers": 1, "training_steps": 4, "trials": 40, "samples": 400,

@@ -214,7 +214,7 @@ def test_the_report_stands_alone_and_has_the_same_skeleton(system, drawn):
     assert run.verdict.sentence.split(". ")[0][:40] in page
     for heading in ("Against the exact result", "Validation before dispatch", "The run"):
         assert f"<h2>{heading}</h2>" in page
-    assert "where the error comes from" in page or run.system.name in ("qlif", "spiqgan")
+    assert "where the error comes from" in page
     assert "<svg" in page
     assert "<script" not in page
     text = page
