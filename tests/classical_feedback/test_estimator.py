@@ -271,7 +271,7 @@ def test_bad_arguments_are_named():
         ExcitationEstimator(3)({})
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_the_band_is_the_scatter_of_a_noisy_loop(order):
     """A loop closed around a known E(s) with Gaussian noise, run many times."""
     synapse, sigma, steps, dt = Synapse(1.0, 2.0, 0.5), 0.02, 20, 0.5

@@ -141,6 +141,7 @@ def test_what_is_refused(bell):
 # runs
 
 
+@pytest.mark.slow
 def test_measured_loops_follow_the_exact_one_as_their_bands_say(bell, tmp_path):
     """Eight runs: mean coverage of 160 bands, RMSE against what the shots give."""
     runs = [
@@ -164,6 +165,7 @@ def test_measured_loops_follow_the_exact_one_as_their_bands_say(bell, tmp_path):
         assert run.result["verdict"]["style"] == "good"
 
 
+@pytest.mark.slow
 def test_noise_lowers_the_contrast_but_does_not_move_the_null():
     run = qbrain.run("bell-neuron", backend="fake_boston", drift=0.0, steps=20, seed=2, out="run")
     data = run.data

@@ -252,7 +252,7 @@ class TestRuns:
         assert result["rmse_excitation_raw"] < shot_noise(result) + 0.005 * gates
         assert result["rmse_excitation"] < shot_noise(result) + 0.0025 * gates
 
-    @pytest.mark.parametrize("backend", ["full", "grid"])
+    @pytest.mark.parametrize("backend", ["full", pytest.param("grid", marks=pytest.mark.slow)])
     def test_mitigated(self, places, backend):
         result = run(places, f"places:{backend}", "--mitigation", "parity+readout+echo")
         assert result["rmse_excitation"] < shot_noise(result)
