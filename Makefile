@@ -4,6 +4,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet
 OUT ?= demo
+# two workers share two cores
+export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test test-slow lint bench docs ibm-loopback clean
 
