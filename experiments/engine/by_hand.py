@@ -16,22 +16,21 @@ from typing import Any
 import numpy as np
 from qiskit import QuantumCircuit
 
+from qbrain.classical_feedback.loop import counts_of
+
 from ..errors import ConfigError, NotApplicable
 from .config import BaseConfig
 from .dispatch import Dispatcher
 from .experiment import Heading, Job, Protocol
-from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import RunDirectory
 from .readings import Reading, counts_of_bits
-from .run import make_experiment, record_of, seeded
+from .run import end_run, make_experiment, record_of, seeded
 from .sampler import RunSampler, keeps_state
 from .scratch import Scratch
 from .system import System
 
 __all__ = ["Pending", "build", "combine", "execute"]
-
-Counts = Mapping[int | str, int]
 
 
 @dataclass
@@ -126,12 +125,12 @@ def execute(pending: Pending) -> list[Any]:
     job = pending._context.sampler.run(pending.circuits, shots=pending.shots)
     found: list[Any] = []
     for pub, ordered in zip(job.result(), pending.ordered, strict=True):
-        (register,) = pub.data.values()
         if ordered:
+            (register,) = pub.data.values()
             bits = register.to_bool_array(order="little").astype(np.int64)
             found.append((bits @ (1 << np.arange(bits.shape[1]))).tolist())
         else:
-            found.append(dict(sorted(register.get_int_counts().items())))
+            found.append(counts_of(pub))
     return found
 
 
@@ -154,10 +153,8 @@ def combine(pending: Pending, counts: Sequence[Any]) -> Pending | Run:
     rows = zip(pending._headings, counts, pending.ordered, pending.circuits, strict=True)
     found = [_reading(*row) for row in rows]
     dispatcher, context = pending._dispatcher, pending._context
-    dispatcher.readings.append(found)
     dispatcher.keep_circuits(pending.number, pending.circuits)
-    line = {"step": pending.number, "readings": [reading.record() for reading in found]}
-    context.folder.append_step(line)
+    dispatcher.keep_readings(pending.number, found)
     try:
         job = pending._protocol.send(found)
     except StopIteration as stop:
@@ -173,7 +170,8 @@ def _reading(heading: Heading, counts: Any, ordered: bool, circuit: QuantumCircu
         found = {_outcome(x, bits): int(c) for x, c in counts.items()}
         if any(c < 0 for c in found.values()) or not sum(found.values()):
             raise ConfigError("counts: wanted at least one shot of a circuit, got none")
-        return Reading(heading, found)
+        # the journal holds outcomes that came
+        return Reading(heading, {x: c for x, c in found.items() if c})
     if isinstance(counts, Mapping):
         raise ConfigError("counts: wanted the outcome of every shot in its order, got counts")
     outcomes = np.array([_outcome(x, bits) for x in counts], dtype=np.int64)
@@ -195,17 +193,6 @@ def _finished(measured: Any, dispatcher: Dispatcher[Any], context: _Context) -> 
     experiment, bench = dispatcher.experiment, dispatcher.bench
     outcome = experiment.outcome(measured)
     parts = Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())
-    result = result_of(
-        context.system.name, experiment, outcome, circuit_facts(dispatcher.readings, bench)
-    )
-    result["wall_seconds"] = round(time.perf_counter() - context.began, 3)
-    result["run_dir"] = str(context.folder.path)
-    write_run(context.folder, outcome, result, parts.readings, parts.circuits, draw=False)
-    return Run(
-        context.system,
-        experiment.config,
-        context.folder.path,
-        result,
-        parts,
-        _scratch=context.scratch,
-    )
+    run = end_run(context.system, parts, context.folder, context.began, draw=False)
+    run._scratch = context.scratch
+    return run

@@ -42,6 +42,8 @@ class Dispatcher(Generic[M]):
         measured: what the protocol returned, once :meth:`run` has.
     """
 
+    measured: M
+
     def __init__(
         self,
         experiment: Experiment[Any, M],
@@ -76,9 +78,7 @@ class Dispatcher(Generic[M]):
                     job = self._replay(protocol, number, journal[number])
                     continue
                 found = self._measure(job, number)
-                line = {"step": number, "readings": [reading.record() for reading in found]}
-                self.folder.append_step(line)
-                self.readings.append(found)
+                self.keep_readings(number, found)
                 tick(job.note(found))
                 job = self._send(protocol, found)
         if len(journal) > len(self._jobs):
@@ -87,7 +87,11 @@ class Dispatcher(Generic[M]):
             )
         return self.measured
 
-    measured: M
+    def keep_readings(self, number: int, found: list[Reading]) -> None:
+        """Put a job's readings into the journal; on disk when this returns."""
+        line = {"step": number, "readings": [reading.record() for reading in found]}
+        self.folder.append_step(line)
+        self.readings.append(found)
 
     def _send(self, protocol: Protocol[M], found: Sequence[Reading]) -> Job | None:
         try:

@@ -18,13 +18,14 @@ from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
 from .plan import costs_of, guard_qpu_seconds
-from .run_sampler import open_given_sampler
+from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
 from .system import System
 
 __all__ = [
     "Run",
     "bench_of",
+    "end_run",
     "estimate",
     "make_experiment",
     "record_of",
@@ -55,7 +56,7 @@ def make_experiment(
     if place is None:
         sampler = kind.open_sampler(config, qubits, record)
     else:
-        sampler = open_given_sampler(place, config, qubits)
+        sampler = open_place_of_run(place, config, qubits)
     bench = bench_of(sampler)
     return kind(config, bench), bench, sampler
 
@@ -153,13 +154,19 @@ def _execute(
     began: float,
     draw: bool,
 ) -> Run:
-    parts = _measured(experiment, bench, sampler, folder)
-    facts = circuit_facts(parts.readings, bench)
-    result = result_of(system.name, experiment, parts.outcome, facts)
+    return end_run(system, _measured(experiment, bench, sampler, folder), folder, began, draw)
+
+
+def end_run(
+    system: System[Any], parts: Parts, folder: RunDirectory, began: float, draw: bool
+) -> Run:
+    """Write what a finished run leaves, however its jobs were sent, and return it."""
+    facts = circuit_facts(parts.readings, parts.bench)
+    result = result_of(system.name, parts.experiment, parts.outcome, facts)
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(folder.path)
     write_run(folder, parts.outcome, result, parts.readings, parts.circuits, draw=draw)
-    return Run(system, experiment.config, folder.path, result, parts)
+    return Run(system, parts.experiment.config, folder.path, result, parts)
 
 
 def _measured(

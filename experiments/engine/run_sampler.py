@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from qbrain.backends.ibm import open_ibm_sampler
-from qbrain.backends.registry import open_place, open_sampler
+from qbrain.backends.registry import open_place
 
 from .config import BaseConfig
 from .sampler import RunSampler
 
-__all__ = ["open_given_sampler", "open_run_sampler"]
+__all__ = ["open_place_of_run", "open_run_sampler"]
 
 
 def open_run_sampler(
@@ -26,17 +26,8 @@ def open_run_sampler(
         BackendError: no such backend, or too few qubits.
         DeviceFault: the service does not answer.
     """
-    placements = getattr(config, "placements", 1)
-    fractional = getattr(config, "fractional_gates", False)
     if not config.on_device:
-        return open_sampler(
-            config.backend,
-            qubits=qubits,
-            seed=config.seed or 0,
-            shots_hint=config.shots_each,
-            placements=placements,
-            fractional=fractional,
-        )
+        return open_place_of_run(config.backend, config, qubits)
     return open_ibm_sampler(
         config.backend,
         qubits=qubits,
@@ -44,9 +35,16 @@ def open_run_sampler(
         mode=config.execution_mode,
         twirling=config.twirling,
         decoupling=config.dynamical_decoupling,
-        placements=placements,
-        fractional=fractional,
+        **_layout(config),
     )
+
+
+def _layout(config: BaseConfig) -> dict[str, Any]:
+    """What a configuration says of qubit chains and gates, where its system has the choice."""
+    return {
+        "placements": getattr(config, "placements", 1),
+        "fractional": getattr(config, "fractional_gates", False),
+    }
 
 
 def _recorded_places(record: Mapping[str, Any]) -> list[list[int]] | None:
@@ -55,13 +53,12 @@ def _recorded_places(record: Mapping[str, Any]) -> list[list[int]] | None:
     return [list(record["physical_qubits"])] if "physical_qubits" in record else None
 
 
-def open_given_sampler(place: Any, config: BaseConfig, qubits: int) -> RunSampler:
-    """A sampler on a backend or sampler that was handed over in Python."""
+def open_place_of_run(place: Any, config: BaseConfig, qubits: int) -> RunSampler:
+    """A sampler on a simulator, a snapshot or somebody's backend, by name or handed over."""
     return open_place(
         place,
         qubits=qubits,
         seed=config.seed or 0,
         shots_hint=config.shots_each,
-        placements=getattr(config, "placements", 1),
-        fractional=getattr(config, "fractional_gates", False),
+        **_layout(config),
     )

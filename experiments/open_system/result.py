@@ -32,7 +32,7 @@ def outcome_of(
     data = _dataset(config, model, measured)
     mitigations = [] if measured is None else _add_mitigations(config, data, measured)
     fit = _fit(data)
-    result = _summary(config, data, measured) | {"mitigations": mitigations}
+    result = _summary(config, data, fit, measured) | {"mitigations": mitigations}
     bath = "" if config.occupation == "zero" else f", {config.occupation} β = {config.beta:g}"
     title = (
         f"Collective bath, N = {config.neurons}, ω_c = {config.cutoff:g}{bath}: "
@@ -147,9 +147,9 @@ def _add_mitigations(
 
 
 def _summary(
-    config: OpenSystemConfig, data: xr.Dataset, measured: Measured | None
+    config: OpenSystemConfig, data: xr.Dataset, fit: Fit, measured: Measured | None
 ) -> dict[str, Any]:
-    ran, fit = measured is not None, _fit(data)
+    ran = measured is not None
     fine = data.exact_m_z_fine.values
     published = float(np.abs(data.printed_m_z_fine.values - fine).max())
     result: dict[str, Any] = {
