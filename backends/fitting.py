@@ -32,7 +32,7 @@ from .ideal import check_qubits
 from .isa import first_illegal
 from .line import Costs, Place, best_line, best_patch
 from .placements import places_on
-from .snapshot import line_costs
+from .snapshot import bare_target, line_costs
 
 __all__ = ["Fit", "fits", "measure_errors", "reports_errors"]
 
@@ -286,16 +286,7 @@ def _cut(target: Target, qubits: tuple[int, ...], names: Iterable[str]) -> Targe
     number = {qubit: index for index, qubit in enumerate(qubits)}
     names = list(names)
     free_pairs = _pairs_are_free(target, names)
-    times = target.qubit_properties
-    part = Target(
-        num_qubits=len(qubits),
-        dt=target.dt,
-        granularity=target.granularity,
-        min_length=target.min_length,
-        pulse_alignment=target.pulse_alignment,
-        acquire_alignment=target.acquire_alignment,
-        qubit_properties=[times[qubit] for qubit in qubits] if times else None,
-    )
+    part = bare_target(target, qubits)
     for name in names:
         width = _width(target, name)
         bounds = bounds_of(target, name)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.util import find_spec
@@ -43,6 +43,7 @@ from .sampling import Detail
 __all__ = [
     "Cut",
     "Snapshot",
+    "bare_target",
     "cut",
     "cut_device",
     "cut_device_to",
@@ -331,6 +332,20 @@ def cut_device_to(
     return Cut(target, channels, mixtures, readout, place, details)
 
 
+def bare_target(target: Target, qubits: Sequence[int]) -> Target:
+    """A target over ``qubits``, renumbered 0…n−1, with their times but no instruction."""
+    times = target.qubit_properties
+    return Target(
+        num_qubits=len(qubits),
+        dt=target.dt,
+        granularity=target.granularity,
+        min_length=target.min_length,
+        pulse_alignment=target.pulse_alignment,
+        acquire_alignment=target.acquire_alignment,
+        qubit_properties=[times[qubit] for qubit in qubits] if times else None,
+    )
+
+
 def cut_target(target: Target, qubits: tuple[int, ...], *, without: Collection[str] = ()) -> Target:
     """The target restricted to ``qubits``, renumbered 0…n−1 in their order.
 
@@ -345,16 +360,7 @@ def cut_target(target: Target, qubits: tuple[int, ...], *, without: Collection[s
     """
     number = {qubit: index for index, qubit in enumerate(qubits)}
     known = {*get_standard_gate_name_mapping(), "measure", "reset", "delay"}
-    times = target.qubit_properties
-    part = Target(
-        num_qubits=len(qubits),
-        dt=target.dt,
-        granularity=target.granularity,
-        min_length=target.min_length,
-        pulse_alignment=target.pulse_alignment,
-        acquire_alignment=target.acquire_alignment,
-        qubit_properties=[times[qubit] for qubit in qubits] if times else None,
-    )
+    part = bare_target(target, qubits)
     for name in sorted((set(target.operation_names) & known) - set(without)):
         kept = {
             tuple(number[qubit] for qubit in place): properties

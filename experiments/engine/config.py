@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from ..errors import ConfigError
+from ..errors import ConfigError, NotApplicable
 
 __all__ = [
     "BaseConfig",
@@ -216,6 +216,14 @@ class BaseConfig(BaseModel):
         if not self.runs_circuits:
             names = (n for n in self._of_group("circuits") if n not in self.exact_uses)
             self._refuse("backend exact runs no circuit", *(n for n in names if n != "backend"))
+
+    def refuse_state_methods(self) -> None:
+        """Refuse a way to simulate pure states where circuits reset qubits on the way."""
+        if self.validation != "auto":
+            raise NotApplicable(
+                "validation: circuits with resets are held against density matrices; wanted auto, "
+                f"got {self.validation}"
+            )
 
     @classmethod
     def _of_group(cls, group: Group) -> list[str]:

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -271,9 +271,6 @@ class Experiment(ABC, Generic[K, M]):
     #: which jobs' circuits are kept in circuits.qpy: ``all``, or the ``last`` where it holds the
     #: others
     circuits_kept: Literal["all", "last"] = "all"
-
-    #: words for a circuit of this system in messages
-    name: ClassVar[str]
 
     def __init__(self, config: K, bench: Bench | None) -> None:
         self.config = config

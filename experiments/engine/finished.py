@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from qiskit import QuantumCircuit, qpy
 
 from ..errors import RunDirectoryError
-from ..report.figure import inline_svg, save_figure
+from ..report.figure import inline_svg
 from ..report.page import validation_table
 from .config import BaseConfig
 from .experiment import Bench, Experiment, Fit, Outcome, Verdict
@@ -118,11 +118,6 @@ class Run:
         text = render_outcome(parts.outcome, self.result, record, parts.readings, parts.circuits)
         where.write_text(text, encoding="utf-8")
         return where
-
-    def save_plot(self, path: str | Path) -> Path:
-        """Write the picture as PNG or SVG, by the suffix, and return its path."""
-        save_figure(self.plot(), Path(path))
-        return Path(path)
 
     def _repr_html_(self) -> str:
         rows = "".join(

@@ -129,11 +129,7 @@ class HodgkinHuxleyConfig(MitigatedConfig):
         super().refuse_ignored()
         if not self.runs_circuits:
             return
-        if self.validation != "auto":
-            raise NotApplicable(
-                "validation: circuits with resets are held against density matrices; wanted auto, "
-                f"got {self.validation}"
-            )
+        self.refuse_state_methods()
         if self.ancilla == "coherent" and self.window_steps > 1:
             raise NotApplicable(
                 "ancilla: coherent is exact for a window of one step only, got window = "

@@ -32,8 +32,6 @@ class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
         ConfigError: a step longer than the fastest rate allows, or a model out of its range.
     """
 
-    name = "gates"
-
     def __init__(self, config: HodgkinHuxleyConfig, bench: Bench | None) -> None:
         super().__init__(config, bench)
         try:

@@ -36,8 +36,6 @@ FORMS: Mapping[str, Callable[[PointCircuits], Protocol[Measured]]] = {
 class LMGExperiment(Experiment[LMGConfig, Measured]):
     """A run of the brain: its model, and on a bench its circuits."""
 
-    name = "lmg"
-
     def __init__(self, config: LMGConfig, bench: Bench | None) -> None:
         super().__init__(config, bench)
         self.brain = Brain(config)

@@ -117,11 +117,7 @@ class OpenSystemConfig(MitigatedConfig):
         super().refuse_ignored()
         if not self.runs_circuits:
             return
-        if self.validation != "auto":
-            raise NotApplicable(
-                "validation: circuits with resets are held against density matrices; wanted auto, "
-                f"got {self.validation}"
-            )
+        self.refuse_state_methods()
         if self.neurons > MOST_ON_CIRCUITS:
             raise NotApplicable(
                 f"neurons: wanted at most {MOST_ON_CIRCUITS} on circuits, whose check compares "

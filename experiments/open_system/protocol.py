@@ -33,8 +33,6 @@ class CollectiveExperiment(Experiment[OpenSystemConfig, Measured]):
         NegativeRate: a stimulation under which no circuit is possible.
     """
 
-    name = "collisions"
-
     def __init__(self, config: OpenSystemConfig, bench: Bench | None) -> None:
         super().__init__(config, bench)
         self.model = CollectiveModel(config)

@@ -36,8 +36,6 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
         QlifError, FeedbackError: membranes that make no sense.
     """
 
-    name = "shared states"
-
     def __init__(self, config: QlifConfig, bench: Bench | None) -> None:
         super().__init__(config, bench)
         self.model = QlifModel(config)

@@ -62,8 +62,6 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         NotApplicable: ``mitigation`` readout asked of a backend that reads without error.
     """
 
-    name = "spike generator"
-
     def __init__(self, config: SpiQGANConfig, bench: Bench | None) -> None:
         super().__init__(config, bench)
         self.seed = config.seed or 0

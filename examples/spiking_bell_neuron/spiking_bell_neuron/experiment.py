@@ -44,8 +44,6 @@ def comparison(phi: float, theta: float, turns: int) -> QuantumCircuit:
 class BellNeuronExperiment(Experiment[BellNeuronConfig, Measured]):
     """Compare, count spikes, correct, and again."""
 
-    name = "bell-neuron"
-
     @classmethod
     def qubits_of(cls, config: BellNeuronConfig) -> int:
         """Two pairs and an output."""
