@@ -17,7 +17,7 @@ import typer
 
 from .engine.config import load_config
 from .engine.system import System
-from .errors import EXIT_BAD_INPUT, exit_code
+from .errors import EXIT_BAD_INPUT, ConfigError, exit_code
 from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
@@ -250,38 +250,73 @@ def backends(json_: Json = False) -> None:
 @app.command()
 def resume(
     directory: Annotated[Path, typer.Argument(help="the run's folder, or the sweep's")],
+    resend: Annotated[
+        int | None,
+        typer.Option(
+            "--resend",
+            metavar="STEP",
+            help="give up the job of this step and send it once more, at its cost",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
+        if resend is not None:
+            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
 
+    if resend is not None:
+        from .engine.progress import tell
+        from .jobs import resend as send_again
+
+        send_again(directory, resend, tell)
     _show(resume_run(directory).result, json_)
 
 
 @app.command()
-def jobs(json_: Json = False) -> None:
-    """The ledger: every job ever submitted to a device, its state, its run."""
-    from qbrain.backends.ledger import Ledger
+def collect(
+    directory: Annotated[Path, typer.Argument(help="the run's folder")],
+    json_: Json = False,
+) -> None:
+    """Fetch what is done of a run's jobs and stop; nothing is sent, nothing is waited for."""
+    from .jobs import collect_run
 
-    rows = [record.to_dict() for record in Ledger().jobs()]
-    if json_:
-        print(json.dumps({"jobs": rows}))
+    _show(collect_run(directory), json_)
+
+
+@app.command()
+def jobs(
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="ask the service for states and usage first")
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option("--forget", metavar="ID", help="give up a job: it is not waited for any more"),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """The ledger: every job ever submitted to a device, its state, its run.
+
+    Where there is an account that answers soon, the newest jobs that have not ended are looked at
+    again first.
+    """
+    from . import jobs as ledger
+
+    if forget is not None:
+        directory = ledger.forget(forget)
+        print(f"forgot {forget}; its run sends it again with: qbrain resume {directory}")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    names = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("–" if row[name] is None else str(row[name]) for name in names))
-    Console(width=max(140, Console().width)).print(table)
+    if refresh:
+        seen, changed = ledger.refresh()
+        print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
+    else:
+        ledger.look_again()
+    ledger.print_jobs(ledger.rows(), json_)
 
 
 @app.command()
@@ -289,7 +324,7 @@ def cancel(
     job: Annotated[str, typer.Argument(help="the job's id, as qbrain jobs shows it")],
 ) -> None:
     """Cancel a job that has been submitted."""
-    from qbrain.backends.ibm_service import cancel_job
+    from .jobs import cancel as cancel_job
 
     cancel_job(job)
     print(f"cancelled {job}")

@@ -126,6 +126,12 @@ class BaseConfig(BaseModel):
     execution_mode: Literal["auto", "session", "batch", "job"] = device_field(
         "auto", description="ibm_<device>: how jobs are sent; auto takes what the plan allows"
     )
+    account: str | None = device_field(
+        None, min_length=1, description="ibm_<device>: name of a saved account"
+    )
+    instance: str | None = device_field(
+        None, min_length=1, description="ibm_<device>: name or CRN of an instance of the account"
+    )
     max_qpu_seconds: float | None = device_field(
         None, gt=0, description="ibm_<device>: refuse a run estimated to take more"
     )

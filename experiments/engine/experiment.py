@@ -303,6 +303,14 @@ class Experiment(ABC, Generic[K, M]):
         """How many jobs the protocol yields, at most; for the progress bar."""
         return 1
 
+    @property
+    def loops_on_device(self) -> bool:
+        """Whether job follows job, each made from the readings of the one before.
+
+        A device then opens a session for the run, where the execution mode is ``auto``.
+        """
+        return self.jobs > 1
+
     @abstractmethod
     def protocol(self) -> Protocol[M]:
         """Yield jobs, take readings, return what was measured."""

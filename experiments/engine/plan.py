@@ -7,7 +7,7 @@ circuits, so that the circuits counted are those that a run without errors would
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,9 +112,20 @@ def qpu_seconds(jobs: Sequence[PlannedJob], target: Target) -> float | None:
     return total
 
 
-def costs_of(system: str, experiment: Experiment[Any, Any], bench: Bench) -> dict[str, Any]:
-    """What a run would cost, as one JSON object."""
+def costs_of(
+    system: str,
+    experiment: Experiment[Any, Any],
+    bench: Bench,
+    check_size: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """What a run would cost, as one JSON object.
+
+    ``check_size``: raises where a job of so many circuits, of so many shots each, is too large.
+    """
     jobs = planned(experiment, bench)
+    if check_size is not None:
+        for job in jobs:
+            check_size(len(job.circuits), job.shots)
     circuits = [circuit for job in jobs for circuit in job.circuits]
     return {
         "system": system,

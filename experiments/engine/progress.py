@@ -1,11 +1,18 @@
-"""A progress bar on stderr, on a terminal only."""
+"""What a run says while it goes on, on stderr: a bar on a terminal, and a line now and then."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
-__all__ = ["progress"]
+__all__ = ["progress", "tell"]
+
+
+def tell(text: str) -> None:
+    """A line of what goes on; nothing depends on whether anybody reads it."""
+    with suppress(OSError, ValueError):
+        print(f"qbrain: {text}", file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -67,6 +67,11 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
             return 1
         return MOST_ROUNDS if self.config.evolution == "relax" else len(self.brain.times)
 
+    @property
+    def loops_on_device(self) -> bool:
+        """``relax`` sends one job or two as a rule, with nothing to hurry for between them."""
+        return self.jobs > 1 and self.config.evolution != "relax"
+
     def protocol(self) -> Protocol[Measured]:
         """The form of the loop that the configuration asks for."""
         assert self.circuits is not None
