@@ -19,9 +19,9 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -110,19 +110,18 @@ class JobRecord:
 
     def to_dict(self) -> dict[str, Any]:
         """The row as plain values."""
-        return asdict(self) | {"former": list(self.former)}
+        return vars(self) | {"former": list(self.former)}
 
 
 _COLUMNS = ", ".join(field.name for field in fields(JobRecord))
 
 
 def _record(row: sqlite3.Row) -> JobRecord:
-    values = dict(row)
-    try:
-        former = tuple(str(job) for job in json.loads(values.pop("former")))
-    except (TypeError, ValueError):
-        former = ()
-    return JobRecord(**values, former=former)
+    *values, former = row
+    record = JobRecord(*values)
+    if former == "[]":
+        return record
+    return replace(record, former=tuple(str(job) for job in json.loads(former)))
 
 
 class Ledger:
@@ -185,7 +184,10 @@ class Ledger:
         try:
             with closing(self._connect()) as database, database:
                 yield database
-        except (sqlite3.Error, OverflowError) as error:
+        except BackendError:
+            raise
+        except (sqlite3.Error, OverflowError, TypeError, ValueError) as error:
+            # damaged text shows as bytes that do not decode
             raise BackendError(f"ledger: cannot use {self.path}: {error}") from None
 
     def _connect(self) -> sqlite3.Connection:
@@ -290,6 +292,34 @@ class Ledger:
             values = (run,)  # type: ignore[assignment]
         with self._open() as database:
             rows = database.execute(f"{query} ORDER BY created, rowid", values).fetchall()
+        return [_record(row) for row in rows]
+
+    def table(self, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+        """Some columns of all jobs, oldest first: what a table of many shows.
+
+        Raises:
+            BackendError: for a column that there is not.
+        """
+        unknown = set(columns) - set(_COLUMNS.split(", "))
+        if unknown:
+            raise BackendError(f"columns: wanted those of a job, got {sorted(unknown)[0]}")
+        if not self._write and not self.path.exists():
+            return []
+        with self._open() as database:
+            query = f"SELECT {', '.join(columns)} FROM jobs ORDER BY created, rowid"
+            return list(map(tuple, database.execute(query)))
+
+    def unfinished(self) -> list[JobRecord]:
+        """Jobs that are not known to have ended, and those whose usage is not known; oldest first.
+
+        Not those that were given up.
+        """
+        with self._open() as database:
+            rows = database.execute(
+                f"SELECT {_COLUMNS} FROM jobs WHERE state = 'intended' OR (job IS NOT NULL AND "
+                "(state = 'submitted' OR (state = 'done' AND usage IS NULL))) "
+                "ORDER BY created, rowid"
+            ).fetchall()
         return [_record(row) for row in rows]
 
 

@@ -272,7 +272,7 @@ def resume(
 
     if resend is not None:
         from .engine.progress import tell
-        from .jobs import resend as send_again
+        from .resending import resend as send_again
 
         send_again(directory, resend, tell)
     _show(resume_run(directory).result, json_)
@@ -284,7 +284,7 @@ def collect(
     json_: Json = False,
 ) -> None:
     """Fetch what is done of a run's jobs and stop; nothing is sent, nothing is waited for."""
-    from .jobs import collect_run
+    from .resending import collect_run
 
     _show(collect_run(directory), json_)
 
@@ -316,7 +316,7 @@ def jobs(
         print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
     else:
         ledger.look_again()
-    ledger.print_jobs(ledger.rows(), json_)
+    ledger.print_jobs(json_)
 
 
 @app.command()
