@@ -13,8 +13,6 @@ tell them apart.
 from __future__ import annotations
 
 import base64
-import contextlib
-import copy
 import datetime
 import hashlib
 import hmac
@@ -27,17 +25,18 @@ import threading
 import time
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
-from .answers import CHANGES
 from .device import Device, Outcome, ProgramError, open_device
-from .faults import FOREVER, ApiError, Change, Fault, Raw, error_body, html_page
+from .faults import FOREVER, ApiError, Fault
 from .limits import DeviceState, Limits
+from .orders import Orders
+from .records import Job, Request, SessionRecord
+from .wire import HttpServer, decoded
 
 __all__ = ["FOREVER", "Fault", "Job", "LoopbackIBM", "Request", "SessionRecord"]
 
@@ -54,61 +53,7 @@ LOGGED_REQUESTS = 50_000
 MOST_JOBS_A_PAGE = 200
 
 
-@dataclass
-class Request:
-    """One request as it came, and what it was answered."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    status: int = 0
-    fault: str = ""
-    time: float = field(default_factory=time.time)
-
-
-@dataclass
-class Job:
-    """One submitted job."""
-
-    id: str
-    backend: str
-    program: str
-    created: float
-    tags: list[str] = field(default_factory=list)
-    session_id: str | None = None
-    instance: str = ""
-    private: bool = False
-    cost: int | None = None
-    calibration_id: str | None = None
-    state: str = "QUEUED"
-    reason: str = ""
-    reason_code: int | None = None
-    running: float | None = None
-    finished: float | None = None
-    quantum_seconds: float = 0.0
-    params: dict[str, Any] = field(default_factory=dict, repr=False)
-    result: str = field(default="", repr=False)
-
-
-@dataclass
-class SessionRecord:
-    """One session (mode ``dedicated``) or batch (mode ``batch``)."""
-
-    id: str
-    backend: str
-    mode: str
-    max_ttl: int
-    created: float
-    instance: str = ""
-    accepting_jobs: bool = True
-    closed: float | None = None
-    # closes by itself after so many jobs have been taken, if set
-    jobs_left: int | None = None
-
-
-class LoopbackIBM:
+class LoopbackIBM(Orders):
     """The server; a context manager that serves while it is open.
 
     Args:
@@ -185,7 +130,7 @@ class LoopbackIBM:
         self._doomed: list[tuple[str, int]] = []
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
-        self._http: _Server | None = None
+        self._http: HttpServer | None = None
         self._worker: threading.Thread | None = None
         self._reopening: threading.Timer | None = None
         self._parked: socket.socket | None = None
@@ -249,71 +194,8 @@ class LoopbackIBM:
         }
 
     def _serve(self, listener: socket.socket) -> None:
-        self._http = _Server(listener, self)
+        self._http = HttpServer(listener, self)
         self._http.begin()
-
-    # ---- faults to order
-
-    def fail(self, status: int = 500, **where: Any) -> None:
-        """Answer the next requests with an error (see :class:`Fault` for the choice of which)."""
-        self._add(Fault("status", status=status, **where))
-
-    def cut(self, **where: Any) -> None:
-        """Cut the next answers in half. What they answer has happened."""
-        self._add(Fault("cut", after=True, **where))
-
-    def drop(self, **where: Any) -> None:
-        """Hang up on the next requests without an answer."""
-        self._add(Fault("drop", **where))
-
-    def delay(self, seconds: float, **where: Any) -> None:
-        """Answer the next requests late."""
-        self._add(Fault("delay", seconds=seconds, **where))
-
-    def hang(self, **where: Any) -> None:
-        """Take the next requests and never answer, until :meth:`clear` or :meth:`stop`."""
-        self._add(Fault("hang", **where))
-
-    def trickle(self, seconds: float, **where: Any) -> None:
-        """Send the next answers a byte at a time, over so many seconds."""
-        self._add(Fault("trickle", seconds=seconds, **where))
-
-    def html(self, status: int = 502, **where: Any) -> None:
-        """Answer the next requests with a gateway's page."""
-        self._add(Fault("html", status=status, **where))
-
-    def blank(self, kind: str = "null", **where: Any) -> None:
-        """Answer with JSON's null, with nothing, as plain text or with half the text.
-
-        ``kind``: ``null``, ``empty``, ``plain`` or ``truncated``.
-        """
-        if kind not in ("null", "empty", "plain", "truncated"):
-            raise ValueError(f"kind: wanted null, empty, plain or truncated, got {kind!r}")
-        self._add(Fault(kind, **where))
-
-    def alter(self, change: Change | str, **where: Any) -> Fault:
-        """Change the next answers: ``change(status, body) -> (status, body)``.
-
-        A name of :data:`.answers.CHANGES`, such as ``result: half the shots``, stands for the
-        change of that name.
-        """
-        if isinstance(change, str):
-            if change not in CHANGES:
-                raise ValueError(f"change: wanted one of {', '.join(CHANGES)}, got {change!r}")
-            change = CHANGES[change]
-        fault = Fault("change", change=change, **where)
-        self._add(fault)
-        return fault
-
-    @contextlib.contextmanager
-    def answers(self, method: str, path: str, change: Change | str) -> Iterator[Fault]:
-        """Change every answer to such requests while this is open."""
-        fault = self.alter(change, method=method, path=path, count=FOREVER)
-        try:
-            yield fault
-        finally:
-            with self._lock:
-                self.faults = [other for other in self.faults if other is not fault]
 
     def refuse(self, seconds: float) -> None:
         """Hang up on everybody and refuse connections for a while; returns at once."""
@@ -334,98 +216,6 @@ class LoopbackIBM:
             if self._parked is not None:
                 listener, self._parked = self._parked, None
                 self._serve(listener)
-
-    def revoke_tokens(self) -> None:
-        """Let every access token given out so far be invalid from now on."""
-        with self._lock:
-            self._generation += 1
-
-    def fail_jobs(self, count: int = 1, reason: str = "Internal error.", code: int = 9999) -> None:
-        """Let the next jobs that are run fail."""
-        with self._lock:
-            self._doomed += [(reason, code)] * count
-
-    def set_device(self, name: str, status: str = "active", message: str = "") -> None:
-        """Set a device's state.
-
-        ``paused``, ``maintenance`` and ``offline``: jobs are taken and wait. ``retired``: it is
-        listed no more and refuses jobs.
-        """
-        state = DeviceState(status, message)
-        with self._wake:
-            if name not in self.devices:
-                raise ValueError(f"name: wanted one of {', '.join(self.devices)}, got {name!r}")
-            self.states[name] = state
-            self._wake.notify_all()
-
-    def calibrate(self, name: str, change: Callable[[dict[str, Any], dict[str, Any]], Any]) -> None:
-        """Publish another calibration: ``change(properties, configuration)``, in place.
-
-        What the device does stays as it was: shots do not change with the calibration, so that
-        those of before and after can be held against each other.
-        """
-        with self._lock:
-            device = copy.copy(self.devices[name])
-            device.properties = copy.deepcopy(device.properties)
-            device.configuration = copy.deepcopy(device.configuration)
-            change(device.properties, device.configuration)
-            self.devices[name] = device
-
-    def change_account(self, token: str, instance: str) -> None:
-        """From now on the account is another: its key and its instance; jobs stay the old one's.
-
-        Whoever is to follow reads :meth:`environment` again.
-        """
-        with self._lock:
-            self.token, self.instance = token, instance
-            self._generation += 1
-
-    def delete_job(self, job_id: str | None = None) -> None:
-        """Let the service know a job (the newest, if not named) no more."""
-        with self._lock:
-            job = self.jobs[job_id] if job_id else list(self.jobs.values())[-1]
-            self._delete(job)
-
-    def hold(self) -> None:
-        """Keep jobs queued until :meth:`release`."""
-        self.held = True
-
-    def release(self) -> None:
-        """Run jobs again."""
-        with self._wake:
-            self.held = False
-            self._wake.notify_all()
-
-    def cancel_job(self, job_id: str | None = None) -> None:
-        """Cancel a job (the newest, if not named) on the server's side."""
-        with self._lock:
-            job = self.jobs[job_id] if job_id else list(self.jobs.values())[-1]
-            self._finish(job, "CANCELLED", "Cancelled by an administrator.")
-
-    def close_session(self, session_id: str | None = None, after_jobs: int = 0) -> None:
-        """End a session (the newest, if not named) now, or once it has taken that many jobs more.
-
-        Jobs still queued in it fail.
-        """
-        with self._lock:
-            session = self.sessions[session_id] if session_id else list(self.sessions.values())[-1]
-            if after_jobs > 0:
-                session.jobs_left = after_jobs
-                return
-            self._close(session, "FAILED", "The session was closed before the job could run.")
-
-    def clear(self) -> None:
-        """Take back all faults that have not struck yet."""
-        with self._wake:
-            self.faults.clear()
-            self._doomed.clear()
-            self._clearings += 1
-            self._wake.notify_all()
-        self.release()
-
-    def _add(self, fault: Fault) -> None:
-        with self._lock:
-            self.faults.append(fault)
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out ``{"do": <method>, <its arguments>}`` or ``{"set": {<attribute>: value}}``."""
@@ -740,7 +530,8 @@ class LoopbackIBM:
         return 200, self._device(name).properties
 
     def device_status(self, _: Request, name: str) -> tuple[int, Any]:
-        device = self._device(name)
+        retired = self._state_of(name).status == "retired"
+        device = self.devices[name] if retired else self._device(name)
         return 200, {
             "backend_version": device.configuration.get("backend_version", "1.0.0"),
             "state": self._state_of(name).operational,
@@ -764,7 +555,7 @@ class LoopbackIBM:
     # sessions
 
     def open_session(self, request: Request) -> tuple[int, Any]:
-        body = _json(request)
+        body = decoded(request)
         mode = body.get("mode", "dedicated")
         if mode == "dedicated" and self.plan == "open":
             raise ApiError(
@@ -827,7 +618,7 @@ class LoopbackIBM:
     def change_session(self, request: Request, session_id: str) -> tuple[int, Any]:
         with self._lock:
             session = self._session(session_id, request)
-            session.accepting_jobs = bool(_json(request).get("accepting_jobs", True))
+            session.accepting_jobs = bool(decoded(request).get("accepting_jobs", True))
             self._save_sessions()
         return 204, None
 
@@ -840,7 +631,7 @@ class LoopbackIBM:
 
     def submit(self, request: Request) -> tuple[int, Any]:
         self.limits.check_payload(len(request.body))
-        body = _json(request)
+        body = decoded(request)
         if body.get("program_id") != "executor":
             raise ApiError(404, 1214, f"Program not found: {body.get('program_id')}.")
         if self._state_of(body.get("backend", "")).status == "retired":
@@ -1030,7 +821,7 @@ class LoopbackIBM:
     def change_tags(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
             job = self._job(job_id, request)
-            job.tags = list(_json(request).get("tags", []))
+            job.tags = list(decoded(request).get("tags", []))
             self._save(job)
         return 204, None
 
@@ -1092,216 +883,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
 ]
 
 
-# ---- HTTP
-
-
-class _Server(ThreadingHTTPServer):
-    """Serves a bound socket and knows its open connections, so that it can hang up on them."""
-
-    request_queue_size = 64
-
-    def __init__(self, listener: socket.socket, cloud: LoopbackIBM) -> None:
-        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.cloud = cloud
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def begin(self) -> None:
-        self.server_activate()
-        self._thread.start()
-
-    def end(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-        with self._guard:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up, or on whom we hung up, is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # without it, each answer waits 40 ms for the client's acknowledgement
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet; the log is kept by the server."""
-
-    def _handle(self) -> None:
-        cloud = self.server.cloud
-        parts = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        request = Request(
-            method=self.command,
-            path=parts.path,
-            query=parse_qs(parts.query),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(length),
-        )
-        if parts.path == "/control" or parts.path.startswith("/control/"):
-            self._control(request)
-            return
-        with cloud._lock:
-            cloud.log.append(request)
-            fault = next((f for f in cloud.faults if f.strikes(request.method, request.path)), None)
-        request.fault = fault.kind if fault else ""
-        if fault is not None and fault.kind == "delay":
-            time.sleep(fault.seconds)
-            fault = None
-        status, body = 0, None
-        if fault is None or fault.takes_effect:
-            try:
-                status, body = cloud.answer(request)
-            except ApiError as error:
-                status, body = error.status, error.body
-            except Exception:
-                status, body = 500, {"errors": [{"code": 1000, "message": traceback.format_exc()}]}
-        if fault is not None:
-            self._go_wrong(fault, request, status, body)
-            return
-        request.status = status
-        self._send(status, body)
-
-    def _go_wrong(self, fault: Fault, request: Request, status: int, body: Any) -> None:
-        """Answer as the fault wants it; status and body are what was right."""
-        headers = {}
-        if fault.retry_after is not None:
-            headers["Retry-After"] = str(fault.retry_after)
-        if fault.kind == "status":
-            status, body = fault.status, error_body(fault.status)
-        elif fault.kind == "html":
-            status, body = fault.status, html_page(fault.status)
-        elif fault.kind == "null":
-            status, body = 200, Raw(b"null")
-        elif fault.kind == "empty":
-            status, body = 200, Raw(b"")
-        elif fault.kind in ("plain", "truncated"):
-            data = _encoded(body).data
-            half = data[: len(data) // 2]
-            body = Raw(data, "text/plain") if fault.kind == "plain" else Raw(half)
-        elif fault.change is not None:
-            status, body = fault.change(status, body)
-        request.status = status
-        if fault.kind == "hang":
-            self._hang()
-        if fault.kind in ("drop", "hang"):
-            self._hang_up()
-            return
-        self._send(status, body, headers, cut=fault.kind == "cut", slow=fault.seconds)
-
-    def _hang(self) -> None:
-        cloud = self.server.cloud
-        with cloud._wake:
-            before = cloud._clearings
-            cloud._wake.wait_for(lambda: cloud._stopping or cloud._clearings != before)
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
-
-    def _control(self, request: Request) -> None:
-        cloud = self.server.cloud
-        try:
-            if request.method == "POST":
-                self._send(200, cloud.control(_json(request)))
-            elif request.path == "/control/log":
-                with cloud._lock:
-                    rows = [
-                        {**asdict(entry), "body": entry.body.decode("utf-8", "replace")}
-                        for entry in cloud.log
-                    ]
-                self._send(200, rows)
-            else:
-                self._send(200, cloud.status())
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            self._send(400, {"error": f"{type(error).__name__}: {error}"})
-
-    def _send(
-        self,
-        status: int,
-        body: Any,
-        headers: dict[str, str] | None = None,
-        cut: bool = False,
-        slow: float = 0.0,
-    ) -> None:
-        raw = _encoded(body)
-        data = raw.data
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Type", raw.content_type)
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if status == 204:
-            data = b""
-        if slow > 0 and data:
-            self._trickle(data, slow)
-        else:
-            self.wfile.write(data[: len(data) // 2] if cut else data)
-        self.wfile.flush()
-        if cut:
-            self._hang_up()
-
-    def _trickle(self, data: bytes, seconds: float) -> None:
-        cloud = self.server.cloud
-        before, pause = cloud._clearings, seconds / len(data)
-        for at in range(len(data)):
-            self.wfile.write(data[at : at + 1])
-            self.wfile.flush()
-            if cloud._stopping or cloud._clearings != before:
-                pause = 0.0
-            time.sleep(pause)
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-
 def _bound(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
     return listener
-
-
-def _encoded(body: Any) -> Raw:
-    if isinstance(body, Raw):
-        return body
-    if body is None:
-        return Raw(b"")
-    if isinstance(body, str):
-        return Raw(body.encode(), "text/plain")
-    return Raw(json.dumps(body).encode())
-
-
-def _json(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body or b"{}")
-    except json.JSONDecodeError as error:
-        raise ApiError(400, 3220, f"Payload not valid: {error}") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, 3220, "Payload not valid: wanted an object.")
-    return body
 
 
 def _base64(data: bytes) -> str:
