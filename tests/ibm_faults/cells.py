@@ -103,9 +103,10 @@ def _codes(kind: str, where: str, count: int, mode: str) -> frozenset[int]:
             return DONE if mode == "auto" else DEVICE
         return EITHER if count < FOREVER or where in OPTIONAL else DEVICE
     if where in OPTIONAL or (where == "session open" and mode == "auto"):
-        return DONE if count == 1 else EITHER
+        return DONE if count == 1 and (kind, where) != ("hang", "token") else EITHER
     if count == 1:
-        return DONE
+        # to these the client brings waits of its own
+        return EITHER if (kind, where) == ("hang", "search") else DONE
     return EITHER if count < FOREVER else DEVICE
 
 
@@ -129,6 +130,8 @@ def transport(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
                         form=form,
                         mode=mode,
                         words=words,
+                        stays=where == "session close"
+                        or (where == "session open" and fault(kind, where).takes_effect),
                     )
 
 
@@ -166,6 +169,9 @@ def everywhere(kind: str, mode: str = "batch") -> Cell:
         EITHER if kind == "hang" else DONE,
         form="replay",
         mode=mode,
+        stays=True,
+        # one wait after the other
+        patience=20.0,
     )
 
 
@@ -200,6 +206,7 @@ def answers(modes: tuple[str, ...] = ("job", "session")) -> Iterator[Cell]:
                     altered(change, "poll"),
                     right,
                     mode=mode,
+                    # a job that is said to be cancelled, or is not there, may be sent once more
                     resends=1 if name == "ran too long" else 0,
                 )
             for name, change in SUBMISSIONS.items():
@@ -229,6 +236,7 @@ def answers(modes: tuple[str, ...] = ("job", "session")) -> Iterator[Cell]:
                         EITHER,
                         form="replay",
                         mode=mode,
+                        stays=True,
                     )
             for where, changes in DEVICES.items():
                 for name, change in changes.items():
@@ -361,6 +369,8 @@ def service(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
             _delete_when_polled,
             EITHER,
             mode=mode,
+            resumed=EITHER,
+            again=("--resend", "0"),
             resends=1,
         )
         yield Cell(
@@ -555,7 +565,9 @@ def killed(forms: tuple[str, ...] = ("orbit", "replay")) -> Iterator[Cell]:
             f"killed, the job deleted by the service, {form}",
             form=form,
             heal=lambda trial: trial.server.delete_job(next(iter(trial.server.jobs))),
-            resumed=DONE,
+            # a second job costs: it may want to be asked for
+            resumed=EITHER,
+            again=("--resend", "0"),
             resends=1,
             **base,
         )

@@ -30,10 +30,10 @@ FORMS: dict[str, tuple[list[str], int]] = {
     "orbit": ([*_SMALL, "--evolution", "orbit", "--time", "4", "--steps", "4"], 1),
     "replay": ([*_SMALL, "--evolution", "replay", "--time", "2", "--steps", "2"], 3),
 }
-PATIENCE = 3.0
-TIMEOUT = 0.7
+PATIENCE = 4.0
+TIMEOUT = 1.0
 # what a run may take at most, its patience and its work
-LIMIT = 14.0
+LIMIT = 20.0
 KILLED = -signal.SIGKILL
 
 
@@ -70,7 +70,6 @@ class Client:
             "PYTHONDONTWRITEBYTECODE": "1",
             "MPLCONFIGDIR": str(Path.home() / ".cache" / "matplotlib"),
             "USAGE_DATA_OPT_OUT": "True",
-            "QBRAIN_IBM_PATIENCE": str(PATIENCE),
             "QBRAIN_IBM_TIMEOUT": str(TIMEOUT),
         }
         self._process = subprocess.Popen(
@@ -206,7 +205,10 @@ class Cell:
         heal: after the run; what the service had is cleared already.
         resumed: exit codes that are right for the resumed run.
         mended: before a second resumed run, which must reach the end.
+        again: arguments that this second one needs besides.
+        patience: seconds until a run gives up.
         resends: how many jobs may run again, because the service lost them.
+        stays: whether a session may stay open: nobody was told its id, or it could not be closed.
         fault: whether it is vacuous where no request met a fault.
         options: of the server.
         arguments: further ones of the command.
@@ -222,7 +224,10 @@ class Cell:
     heal: Hook | None = None
     resumed: frozenset[int] = frozenset({0})
     mended: Hook | None = None
+    again: tuple[str, ...] = ()
+    patience: float = PATIENCE
     resends: int = 0
+    stays: bool = False
     fault: bool = True
     options: dict[str, Any] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
@@ -246,6 +251,10 @@ class Report:
             f"{self.cell.name:66s} exit {self.first.code!s:>5s} {self.seconds:5.1f} s  {state}"
             + (f"  | {self.first.last[:150]}" if self.wrong else "")
         )
+
+
+def _open_sessions(server: LoopbackIBM) -> int:
+    return sum(s.accepting_jobs and s.closed is None for s in server.sessions.values())
 
 
 def _counts(run: Path) -> list[Any]:
@@ -300,19 +309,24 @@ class Runner:
                 server.clear()
         shutil.rmtree(folder, ignore_errors=True)
 
-    def command(self, argv: list[str], trial: Trial, **more: Any) -> Ended:
+    def command(
+        self, argv: list[str], trial: Trial, patience: float = PATIENCE, **more: Any
+    ) -> Ended:
         """A command of ``qbrain`` in a trial's folder."""
-        return self._client.call(argv, trial.folder, trial.server.environment(), **more)
+        environment = trial.server.environment() | {"QBRAIN_IBM_PATIENCE": str(patience)}
+        limit = LIMIT + patience - PATIENCE
+        return self._client.call(argv, trial.folder, environment, limit=limit, **more)
 
     def _run(self, cell: Cell, trial: Trial) -> Ended:
         argv = ["run", "lmg", *FORMS[cell.form][0], "--execution-mode", cell.mode]
         argv += [*cell.arguments, "--out", "run", "--json"]
         kill = cell.kill
-        return self.command(argv, trial, kill=None if kill is None else lambda: kill(trial))
+        ends = None if kill is None else lambda: kill(trial)
+        return self.command(argv, trial, cell.patience, kill=ends)
 
-    def _again(self, cell: Cell, trial: Trial) -> Ended:
+    def _again(self, cell: Cell, trial: Trial, more: tuple[str, ...] = ()) -> Ended:
         if trial.begun:
-            return self.command(["resume", "run", "--json"], trial)
+            return self.command(["resume", "run", "--json", *more], trial, cell.patience)
         return self._run(cell, trial)
 
     def try_cell(self, cell: Cell) -> Report:
@@ -325,13 +339,7 @@ class Runner:
             first = self._run(cell, trial)
             met = not cell.fault or any(request.fault for request in server.log)
             wrong = list(self._judge(cell, trial, first, cell.codes))
-            refused_close = any(r.fault for r in server.requests("", "/sessions/"))
-            killed = first.code in (None, KILLED)
-            if (
-                not killed
-                and not refused_close
-                and any(s.accepting_jobs and s.closed is None for s in server.sessions.values())
-            ):
+            if first.code not in (None, KILLED) and not cell.stays and _open_sessions(server):
                 wrong.append("session left open")
             server.clear()
             trial.settle()
@@ -347,7 +355,7 @@ class Runner:
                     server.clear()
                     if cell.mended is not None:
                         cell.mended(trial)
-                    last = self._again(cell, trial)
+                    last = self._again(cell, trial, cell.again)
             trial.settle()
             done = [job for job in server.jobs.values() if job.state == "COMPLETED"]
             if last.code != 0:
