@@ -44,15 +44,14 @@ IMPORTED = (
 )
 
 
-class _Hurried:
-    """The clock of the HTTP library's own second tries: 15 s a request would be waited."""
+_sleep = time.sleep
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(time, name)
 
-    @staticmethod
-    def sleep(seconds: float) -> None:
-        time.sleep(min(seconds, 0.02))
+def _hurried(seconds: float) -> None:
+    """Waits between two questions are cut: of the HTTP library's second tries, 15 s a request,
+    and of looks at a job that is done at once. Deadlines are on the clock and stay what they are.
+    """
+    _sleep(min(seconds, 0.1))
 
 
 def _undrawn(_: Any, target: Any, **options: Any) -> None:
@@ -108,9 +107,7 @@ def _warm() -> None:
 
 
 def main() -> None:
-    import urllib3.util.retry
-
-    urllib3.util.retry.time = _Hurried()  # type: ignore[assignment]
+    time.sleep = _hurried
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but the protocol goes there
     _warm()
