@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -517,11 +518,18 @@ class IBMSampler(BaseSamplerV2):
         deadline, pause = Deadline(self.service.patience), 0.5
         renewed, reopened = False, 0
         while True:
+            posted = False
             try:
-                job, session = within(max(deadline.left, 1.0), lambda: self._post(record, circuits))
+                sampler = within(max(deadline.left, 1.0), lambda: self._primitive(record.tag))
+                posted = True
+                job = within(
+                    max(deadline.left, 1.0),
+                    partial(_id_of_job, sampler, circuits, record.shots),
+                )
             except faults as error:
                 fault = error
             else:
+                session = getattr(self._mode, "session_id", None)
                 ticket = replace(ticket, job=job, session=session, instance=self._crn())
                 store.write(ticket)
                 self.note(record.tag, "submitted", job=job, instance=ticket.instance)
@@ -531,12 +539,12 @@ class IBMSampler(BaseSamplerV2):
                 self.service.renew()
                 renewed = True
                 continue
-            if may_have_arrived(fault):
+            if posted and may_have_arrived(fault):
                 # the answer may have been lost on the way back, not the job on the way there
                 state = self._search(record.tag, ticket.former, time.time())
                 if state is not None:
                     return self._found(record, ticket, state, store)
-            elif status_of(fault) < 0:
+            elif status_of(fault) < 0 and not may_have_arrived(fault):
                 client = self.service.client
                 self.service.check(Deadline(min(_CLOSING, deadline.left)))
                 if self.service.client is not client:
@@ -552,14 +560,6 @@ class IBMSampler(BaseSamplerV2):
                 ) from fault
             time.sleep(wait)
             pause = min(2 * pause, 10.0)
-
-    def _post(self, record: JobRecord, circuits: list[QuantumCircuit]) -> tuple[str, str | None]:
-        """Send a job; its id, and that of its session."""
-        self._follow_service()
-        sampler = self._primitive()
-        sampler.options.environment.job_tags = [record.tag]
-        job = sampler.run(circuits, shots=record.shots)
-        return str(job.job_id()), getattr(self._mode, "session_id", None)
 
     def _crn(self) -> str:
         return str(getattr(self._device, "_instance", "") or "")
@@ -588,11 +588,12 @@ class IBMSampler(BaseSamplerV2):
             self._opened_device = device
         return self._opened_device
 
-    def _primitive(self) -> Any:
+    def _primitive(self, tag: str) -> Any:
         """The client-side sampler in the wanted mode; ``auto`` takes what the plan allows."""
         from qiskit_ibm_runtime import Batch, Session
         from qiskit_ibm_runtime.executor_sampler import Sampler
 
+        self._follow_service()
         alone = self._mode_wanted == "job" or (self._mode_wanted == "auto" and not self._loops)
         if alone:
             self._mode_name = "job"
@@ -601,7 +602,9 @@ class IBMSampler(BaseSamplerV2):
             self._mode, self._mode_name = self.service.open_mode(
                 self._device, kinds[self._mode_wanted]
             )
-        return Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
+        sampler = Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
+        sampler.options.environment.job_tags = [tag]
+        return sampler
 
     def _mode_has_closed(self) -> bool:
         """Whether the session in use takes no more jobs."""
@@ -668,6 +671,11 @@ class IBMSampler(BaseSamplerV2):
         # where this fails, it closes by itself in time, and nothing of ours depends on it
         with suppress(DeviceFault):
             self.service.close_mode(mode, Deadline(_CLOSING))
+
+
+def _id_of_job(sampler: Any, circuits: list[QuantumCircuit], shots: int) -> str:
+    """Send a job over the client's sampler."""
+    return str(sampler.run(circuits, shots=shots).job_id())
 
 
 def _resets_what_was_read(circuit: QuantumCircuit) -> bool:

@@ -39,6 +39,7 @@ __all__ = [
     "Action",
     "Deadline",
     "MalformedAnswer",
+    "Unreachable",
     "action_for",
     "ask",
     "client_errors",
@@ -72,6 +73,10 @@ class Action(Enum):
 
 class MalformedAnswer(Exception):
     """An answer that is not of the form that the interface documents."""
+
+
+class Unreachable(Exception):
+    """No account could be opened, for what is the cause of this error."""
 
 
 def patience_seconds() -> float:
@@ -163,6 +168,7 @@ def client_errors() -> tuple[type[Exception], ...]:
         # whatever goes wrong where the client lists devices, which it does before many a job
         QiskitBackendNotFoundError,
         MalformedAnswer,
+        Unreachable,
     )
 
 

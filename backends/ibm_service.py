@@ -22,6 +22,7 @@ from .ibm_policy import (
     Action,
     Deadline,
     MalformedAnswer,
+    Unreachable,
     action_for,
     ask,
     one_line,
@@ -37,6 +38,7 @@ T = TypeVar("T")
 _OPENING = 30.0
 FINAL = ("DONE", "ERROR", "CANCELLED")
 _STATES = {"COMPLETED": "DONE", "FAILED": "ERROR"}
+_UNKNOWN_KEY = "API key could not be found"
 _OVERDUE = 1305  # a job that ran too long and was cancelled by the service
 
 
@@ -156,14 +158,13 @@ class IBMService:
                 ) from None
             except (InvalidAccountError, IBMInputValueError) as error:
                 # the client blames the token for whatever happens on the way
-                if error.__cause__ is not None and status_of(error) not in (400, 401, 403):
-                    if action_for(error.__cause__) is Action.RETRY:
-                        raise MalformedAnswer(f"no answer: {one_line(error.__cause__)}") from error
-                    raise
-                where = f" {self._account}" if self._account else ""
-                cause = "" if error.__cause__ is None else f": {one_line(error.__cause__)}"
+                cause = error.__cause__
+                if cause is not None and _UNKNOWN_KEY not in str(cause):
+                    raise Unreachable(one_line(cause)) from cause
+                why = "" if cause is None else f": {one_line(cause)}"
                 raise BackendError(
-                    f"account{where}: not taken by IBM Quantum: {one_line(error)}{cause}"
+                    f"account{f' {self._account}' if self._account else ''}: not taken by IBM "
+                    f"Quantum: {one_line(error)}{why}"
                 ) from None
 
         client = ask("IBM Quantum", connect, self._opening())
