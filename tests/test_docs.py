@@ -39,7 +39,8 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "sweep",
+    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "spikes",
+    "sweep",
 }  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ __all__ = ["Roles", "cells_of", "find_roles", "found_of_columns", "found_of_trai
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+_WHOLE = re.compile(r"[+-]?\d{1,18}(\.0*)?", re.ASCII)
 _NO_TRIALS = "none in the file: one recording"
 # the surer names first
 _NEURON = (
@@ -90,16 +92,16 @@ def cells_of(labels: Sequence[Any], what: str) -> tuple[Cell, ...]:
     Raises ``ConfigError`` for numbers that are not whole.
     """
     text = [str(label).strip() for label in labels]
-    numbers = []
+    if all(_WHOLE.fullmatch(each) for each in text):
+        return tuple(int(each.partition(".")[0]) for each in text)
     for each in text:
         try:
-            numbers.append(float(each))
+            number = float(each)
         except ValueError:
             return tuple(text)
-    for each, number in zip(text, numbers, strict=True):
         if not number.is_integer():
             raise ConfigError(f"data: wanted whole numbers or names for {what}, got {shown(each)}")
-    return tuple(int(number) for number in numbers)
+    return tuple(int(float(each)) for each in text)
 
 
 def merged_labels(codes: IntArray, labels: Sequence[Any], what: str) -> tuple[IntArray, list[Cell]]:

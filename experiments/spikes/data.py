@@ -19,6 +19,7 @@ from qbrain.reference.spiqgan.spike_controls import dichotomised_gaussian, sampl
 from qbrain.reference.spiqgan.spike_statistics import SpikeError
 
 from ..errors import ConfigError
+from .example import recording_path
 from .files import read_recording
 from .raster import Raster, SpikeData, choose_cells
 from .reading import Cell, Reading
@@ -86,7 +87,8 @@ def load_spikes(
     wrong.
 
     Args:
-        path: the file, or the folder.
+        path: the file, or the folder; `example` for the synthetic recording that comes along,
+            unless there is a file of that name.
         bin_s: width of a bin in seconds: the one to sort spike times into, or the raster's own.
             For a raster that says its own, a whole multiple of it merges bins (1 where any is 1).
             For a run, the seconds that one of its steps stands for.
@@ -112,7 +114,7 @@ def load_spikes(
     reading = Reading(
         bin_s, trials, variable, cells, clip, axes, intervals, time_unit, sampling_rate
     )
-    return choose_cells(read_recording(Path(path), reading), cells, neurons)
+    return choose_cells(read_recording(recording_path(path), reading), cells, neurons)
 
 
 def synthetic_spikes(
@@ -165,7 +167,7 @@ def synthetic_spikes(
         raise ConfigError(str(error).replace("spikes:", "covariance:", 1)) from None
     source = f"dichotomised Gaussian, memory {memory:g}, seed {seed}"
     made = SpikeData(raster, bin_s, tuple(range(neurons)), source)
-    return made_here(made, "synthetic spikes") if raster.any() else made
+    return made_here(made, "synthetic spikes")
 
 
 def cut_windows(

@@ -290,10 +290,9 @@ def _trials(
             ]
         )
         units, seen = _observed_units(units, seen, reading, file, account)
-        starts, stops = _without(
-            np.asarray(~seen.all(axis=0)), starts, stops, name, "have a unit that was not observed throughout "
-            "(obs_intervals)", account, file,
-        )  # fmt: skip
+        out = np.asarray(~seen.all(axis=0))
+        why = "have a unit that was not observed throughout (obs_intervals)"
+        starts, stops = _without(out, starts, stops, name, why, account, file)
     return starts, stops, units
 
 

@@ -15,6 +15,7 @@ __all__ = [
     "Account",
     "Cell",
     "Reading",
+    "RecordingWarning",
     "check_bytes",
     "integers",
     "readable",
@@ -26,6 +27,10 @@ Cell = int | str
 # of the arrays of one file, as they lie in memory
 MOST_BYTES = 2**30
 TIME_UNITS = ("s", "ms", "us", "samples")
+
+
+class RecordingWarning(UserWarning):
+    """Something was left out of a recording, or looks wrong in it."""
 
 
 @dataclass(frozen=True)

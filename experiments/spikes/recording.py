@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .reading import Account, Cell
 
-__all__ = ["Events", "Found", "Recording"]
+__all__ = ["Events", "Found", "Recording", "recording_rows"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -128,3 +128,34 @@ class Recording:
         """As JSON takes it."""
         found = asdict(self)
         return {k: list(v) if isinstance(v, tuple) else v for k, v in found.items()}
+
+
+def recording_rows(record: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """The record of :meth:`Recording.to_dict` as rows of a table; empty if there is none."""
+    if record is None:
+        return []
+    r = record
+    rows = [("format", str(r["format"]))]
+    if r["time_unit"] is not None:
+        rows.append(("unit of times", f"{r['time_unit']} ({r['time_unit_from']})"))
+    out = f"; {r['trials_left_out']} left out" if r["trials_left_out"] else ""
+    kept = f"{100 * r['kept_share']:.4g} % of {r['spikes']}"
+    lost = f"; {r['merged_spikes']} share a bin with another" if r["merged_spikes"] else ""
+    rows += [
+        ("trials", f"{r['trials']} of {r['trial_s']:.4g} s, {r['bins']} bins each{out}"),
+        ("trials from", str(r["trials_from"])),
+        ("spikes kept", kept + lost),
+    ]
+    if r["kept_time_share"] is not None:
+        rows.append(("time kept", f"{100 * r['kept_time_share']:.4g} %"))
+    silent = f", {r['silent_cells']} of them silent" if r["silent_cells"] else ""
+    rows += [
+        ("cells in the file", f"{r['cells']}{silent}"),
+        (
+            "spikes a second",
+            f"{r['rate_mean']:.3g} on average, {r['rate_min']:.3g} to {r['rate_max']:.3g}",
+        ),
+    ]
+    for name, key in (("understood", "notes"), ("left out", "cuts"), ("suspicious", "suspicions")):
+        rows += [(name, text) for text in r[key]]
+    return rows

@@ -69,7 +69,9 @@ def raster_data(flat: Flat, form: str, account: Account, source: str) -> SpikeDa
 
 
 def made_here(data: SpikeData, form: str) -> SpikeData:
-    """The same with a record, for spikes that no file holds."""
+    """The same with a record, for spikes that no file holds; as it is if there are none."""
+    if not data.raster.any():
+        return data
     counts = data.raster.sum(axis=(0, 1), dtype=np.int64)
     record = _record(
         data.raster, counts, data.cells, data.bin_s, data.source,

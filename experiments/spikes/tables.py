@@ -60,9 +60,12 @@ def _opened(file: Path) -> TextIO:
     return file.open(newline="", encoding="utf-8-sig", errors="surrogateescape")
 
 
-def _lines(text: TextIO, first: int = 0) -> Iterator[tuple[int, str]]:
-    """Number and text of lines that are neither blank nor comments."""
-    number = first
+def _lines(text: TextIO, notes: list[str] | None = None) -> Iterator[tuple[int, str]]:
+    """Number and text of lines that are neither blank nor comments.
+
+    A comment before them all is noted.
+    """
+    number, told = 0, notes is None
     while line := text.readline(_LONGEST_LINE):
         number += 1
         if len(line) == _LONGEST_LINE:
@@ -70,8 +73,14 @@ def _lines(text: TextIO, first: int = 0) -> Iterator[tuple[int, str]]:
                 f"data: wanted lines of at most {_LONGEST_LINE} characters, got a longer line "
                 f"{number}"
             )
-        if line.strip() and not line.lstrip().startswith(_COMMENTS):
+        if not line.strip():
+            continue
+        if not line.lstrip().startswith(_COMMENTS):
+            told = True
             yield number, line
+        elif not told and notes is not None:
+            notes.append(f"its first comment: {shown(line.strip().lstrip('#%/ '), 100)}")
+            told = True
 
 
 def _split(line: str, separator: str) -> list[str]:
@@ -125,10 +134,10 @@ def read_table(file: Path, reading: Reading, *, bare: bool = False) -> Found:
         # three columns as numbers, and as text while a chunk is read
         check_bytes(8 * file.stat().st_size / 2, "a table")
         with _opened(file) as text:
-            lines = _lines(text)
+            account = Account()
+            lines = _lines(text, account.notes)
             first = next(lines, None)
             found = None if first is None else _header(first[1])
-            account = Account()
             form = "table of spike times"
             if found is not None:
                 separator, roles = found
