@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from ..errors import ConfigError
-from .columns import Roles, find_roles, found_of_columns, found_of_trains
+from .columns import Roles, find_roles, found_of_columns, found_of_trains, names_times
 from .layout import Flat, as_raster
 from .reading import Account, Reading, check_bytes, readable, shown
 from .recording import Found
@@ -65,6 +65,9 @@ def read_arrays(file: Path, kind: str, reading: Reading) -> tuple[Found | Flat, 
         flat = as_raster(
             np.asarray(array), _number(held, "bin_s"), _whole(held, "repeats"), reading, account
         )
+    repeats = _whole(held, "repeats")
+    if repeats is not None and reading.trials not in (None, repeats):
+        account.suspicions.append(f"trials: the file says {repeats}, not {reading.trials}")
     if name not in ("packed", "array"):
         account.notes.append(f"the array {shown(name, 40)}, of shape {np.shape(array)}")
     return flat, f"{form}, a raster", account
@@ -151,7 +154,7 @@ def _columns(
         columns["trial"] = _coded(arrays[roles.trial])
     unit, origin = roles.unit, f"the name {roles.names[roles.time]}"
     if {"senders", "times"} <= set(roles.names):
-        unit, origin = "ms", "NEST, which writes ms,"
+        unit, origin = "ms", "NEST"
     times = _times_of(arrays[roles.time], roles.names[roles.time])
     account = Account([f"arrays {roles.words}{f' of {group}' if group else ''}"])
     return found_of_columns(
@@ -209,7 +212,7 @@ def _wave_clus(file: Path, table: NDArray[Any], reading: Reading) -> Found:
     rows = table[sorted_]
     return found_of_columns(
         {"neuron": _coded(rows[:, 0])}, rows[:, 1].astype(np.float64), reading, name=file.name,
-        form="Wave_clus clusters", unit="ms", unit_from="Wave_clus, which writes ms,",
+        form="Wave_clus clusters", unit="ms", unit_from="Wave_clus",
         account=account,
     )  # fmt: skip
 
@@ -267,7 +270,13 @@ def _pick(file: Path, arrays: Mapping[str, Any], variable: str | None) -> str:
         for k, v in arrays.items()
         if np.size(v) > 1 and k.rpartition(".")[2] not in _ASIDE
     }
-    cells = [k for k, v in several.items() if v.dtype == object and _are_trains(v)]
+    cells = [
+        k
+        for k, v in several.items()
+        if v.dtype == object and _are_trains(v) and any(np.size(part) > 1 for part in v.ravel())
+    ]
+    timed = [k for k in cells if names_times(k.rpartition(".")[2])]
+    cells = timed if len(timed) == 1 else cells
     tables = [
         k
         for k, v in several.items()

@@ -14,7 +14,7 @@ from .reading import Account, Cell, Reading, integers, shown
 from .recording import Events, Found
 from .time_units import check_seconds, factor, named_unit, plain_name, resolve_unit
 
-__all__ = ["Roles", "cells_of", "find_roles", "found_of_columns", "found_of_trains"]
+__all__ = ["Roles", "cells_of", "find_roles", "found_of_columns", "found_of_trains", "names_times"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -84,6 +84,11 @@ def find_roles(names: Sequence[str]) -> Roles | None:
     """The columns of spikes among these, or None where neuron or time is missing."""
     roles = Roles(names)
     return roles if roles else None
+
+
+def names_times(name: str) -> bool:
+    """Whether a name, its unit aside, is one of spike times."""
+    return plain_name(name) in _TIME or named_unit(name)[0] in _TIME
 
 
 def cells_of(labels: Sequence[Any], what: str) -> tuple[Cell, ...]:

@@ -16,6 +16,7 @@ __all__ = ["cell_rows", "raster_picture"]
 _DARK, _BLUE, _GREY = "#1e293b", "#0072b2", "#94a3b8"
 _MOST_BINS = 2_000  # of the raster shown
 _MOST_TRIALS = 10
+_MOST_POINTS = 400  # of a curve
 _MOST_NAMES = 40
 
 
@@ -42,16 +43,19 @@ def raster_picture(data: SpikeData, title: str) -> Figure:
         data: of all cells.
         title: above the picture.
     """
-    figure = Figure(figsize=(12, 8), layout="constrained")
+    several = len(data.raster) > 1
+    rows = [["raster", "cells"], ["time", "time"], ["trials", "trials"]][: 3 if several else 2]
+    figure = Figure(figsize=(12, 8 if several else 6), layout="constrained")
     panels: Any = figure.subplot_mosaic(
-        [["raster", "cells"], ["time", "time"], ["trials", "trials"]],
-        height_ratios=[2.2, 1, 1],
+        rows,  # type: ignore[arg-type]
+        height_ratios=[2.2, 1, 1][: len(rows)],
         width_ratios=[4, 1],
     )
     _raster(panels["raster"], data)
     _cells(panels["cells"], data)
     _over_time(panels["time"], data)
-    _over_trials(panels["trials"], data)
+    if several:
+        _over_trials(panels["trials"], data)
     figure.suptitle(title, fontsize=13, x=0.01, ha="left")
     for panel in panels.values():
         panel.spines[["top", "right"]].set_visible(False)
@@ -104,12 +108,12 @@ def _over_time(panel: Axes, data: SpikeData) -> None:
     trials, bins, cells = data.raster.shape
     sums = data.raster.sum(axis=(0, 2), dtype=np.int64)
     # not more points than can be told apart
-    merge = max(1, bins // _MOST_BINS)
+    merge = max(1, -(-bins // _MOST_POINTS))
     kept = bins // merge * merge
     rate = sums[:kept].reshape(-1, merge).mean(axis=1) / (trials * cells * data.bin_s)
     panel.plot((np.arange(len(rate)) + 0.5) * merge * data.bin_s, rate, color=_DARK, linewidth=1)
     panel.set_xlim(0, bins * data.bin_s)
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, 1.1 * float(rate.max()))
     panel.set_xlabel("time in the trial (s)")
     panel.set_ylabel("spikes/s, a cell")
     mean = "mean of all trials and cells" if trials > 1 else "mean of all cells"
@@ -120,7 +124,7 @@ def _over_trials(panel: Axes, data: SpikeData) -> None:
     trials, bins, cells = data.raster.shape
     rate = data.raster.sum(axis=(1, 2), dtype=np.int64) / (bins * cells * data.bin_s)
     panel.plot(np.arange(1, trials + 1), rate, color=_DARK, marker=".", linewidth=0.8)
-    panel.set_ylim(bottom=0)
+    panel.set_ylim(0, 1.1 * float(rate.max()))
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.set_xlabel("trial")
     panel.set_ylabel("spikes/s, a cell")

@@ -2,12 +2,14 @@
 
 Which axis is which cannot be read from zeros and ones. An array with more neurons than bins, in the
 order (trials, time, neurons) or (time, neurons), is refused as transposed unless `axes` names the
-order. Beyond that the axes are suspected, not refused, where
+order. Beyond that the axes are suspected where
 
 - the first or the middle axis has rates that differ more than three times as much as those of the
   neurons: D = Var(n)/⟨n⟩² − 1/⟨n⟩ of the spike counts n along an axis, which is 0 for chance alone;
 - of the middle axis, only if what is left of its rates beyond a straight line is not smooth (a
   correlation below 1/2 from one place to the next), for what neurons do in time is smooth.
+
+They are refused, too, where that is ten times as much and the axis is no longer than the last.
 """
 
 from __future__ import annotations
@@ -76,7 +78,8 @@ def as_raster(
     reading.refuse("a raster has no intervals table", "intervals")
     turned = _in_order(_sized(array), reading.axes)
     raster, spikes = _binary(turned, clip=reading.clip, account=account)
-    _suspect(raster, account)
+    if reading.axes is None:
+        _suspect(raster, account)
     wanted = reading.trials if reading.trials is not None else repeats
     if raster.ndim == 3:
         words = "an axis of the array"
@@ -193,21 +196,28 @@ def _rebinned(raster: Raster, own: float | None, wanted: float | None) -> tuple[
 
 
 def _suspect(raster: Raster, account: Account) -> None:
-    """Tell of axes whose rates are not what their name says."""
+    """Tell of axes whose rates are not what their name says; ``ConfigError`` if by far."""
     axes = range(raster.ndim)
     sums = [raster.sum(axis=tuple(a for a in axes if a != k), dtype=np.int64) for k in axes]
     spread = [_differences(n) for n in sums]
     neurons = max(spread[-1][0], 0.0)
-    order = "time, neurons" if raster.ndim == 2 else "trials, time, neurons"
+    order = "time,neurons" if raster.ndim == 2 else "trials,time,neurons"
     for k in axes[:-1]:
         excess, error = spread[k]
-        unlike = excess > 3 * neurons + 5 * error and raster.shape[k] > 1
-        if unlike and ((k == 0 and raster.ndim == 3) or not _smooth(sums[k])):
-            place = "first" if k == 0 else "middle"
-            account.suspicions.append(
-                f"axes: rates differ more along the {place} axis than from neuron to neuron, in "
-                f"shape {raster.shape}, read as ({order}); if that axis is the neurons', say --axes"
+        if excess <= 3 * neurons + 5 * error or (k == raster.ndim - 2 and _smooth(sums[k])):
+            continue
+        place = "middle" if k == 1 else "first"
+        what = f"rates differ more along the {place} axis than along the last"
+        far = excess > 10 * (neurons + error) and raster.shape[k] <= raster.shape[-1]
+        if far:
+            raise ConfigError(
+                f"data: wanted ({order}), got {raster.shape}, which looks transposed, since {what}"
+                f"; say --axes with the order of the array, {order} if it is that"
             )
+        account.suspicions.append(
+            f"axes: {raster.shape}, read as ({order}), looks transposed, since {what}; if so, say "
+            "--axes with the order of the array"
+        )
 
 
 def _differences(counts: NDArray[np.int64]) -> tuple[float, float]:

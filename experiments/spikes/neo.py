@@ -251,7 +251,7 @@ def _read_trains(file: Path, readers: Sequence[Any]) -> tuple[str, Trains, Spans
                 return reader.__name__, found, epochs
             reasons.append(f"{reader.__name__}: none")
             break
-    why = "; ".join(dict.fromkeys(reasons))
+    why = shown("; ".join(dict.fromkeys(reasons)), 250)
     raise ConfigError(f"data: wanted spike trains in {file.name}, got {why}")
 
 

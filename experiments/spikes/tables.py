@@ -147,7 +147,7 @@ def read_table(file: Path, reading: Reading, *, bare: bool = False) -> Found:
             elif bare and first is not None and _is_nest(first[1]):
                 lines = _with(first, lines)
                 separator, roles = " ", Roles(["sender", "time_ms"])
-                unit, origin, form = "ms", "NEST, which writes ms,", "NEST's senders and times"
+                unit, origin, form = "ms", "NEST", "NEST's senders and times"
             else:
                 got = "none" if first is None else shown(first[1])
                 raise ConfigError(
