@@ -17,8 +17,8 @@ __all__ = ["spikes_app"]
 spikes_app = typer.Typer(no_args_is_help=True, help="Look at a recording of spikes.")
 
 _OPTIONS = (
-    "variable", "trials", "intervals", "time_unit", "sampling_rate", "axes", "clip", "bin_s",
-    "bin_ms", "neurons", "cells",
+    "variable", "trials", "span", "intervals", "time_unit", "sampling_rate", "axes", "clip",
+    "bin_s", "bin_ms", "neurons", "cells",
 )  # fmt: skip
 _MOST_ROWS = 30
 

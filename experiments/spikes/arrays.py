@@ -19,6 +19,7 @@ from scipy import sparse
 from ..errors import ConfigError
 from .columns import Roles, find_roles, found_of_columns, found_of_trains, names_times
 from .layout import Flat, as_raster
+from .phy import is_phy
 from .reading import Account, Reading, check_bytes, readable, shown
 from .recording import Found
 from .safe_arrays import load_arrays
@@ -41,6 +42,10 @@ def read_arrays(file: Path, kind: str, reading: Reading) -> tuple[Found | Flat, 
         ConfigError: a file that is none, holds no recording, or more than one of which `variable`
             names none.
     """
+    if is_phy(file.parent) and file.name.startswith("spike_"):
+        raise ConfigError(
+            f"data: wanted the folder {file.parent.name} of Phy or Kilosort, got {file.name} in it"
+        )
     held = _flattened(load_arrays(file, kind))
     form, account = _FORMS[kind], Account()
     if kind == ".npy" and reading.variable is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .raster import Raster
 from .reading import Account, Reading
-from .recording import Found
+from .recording import Events, Found
 
 __all__ = ["EDGE", "MOST_BINS", "bin_spikes", "binned", "check_width", "usual_trials"]
 
@@ -98,8 +99,10 @@ def binned(found: Found, reading: Reading) -> tuple[Raster, IntArray]:
     count, neurons, account = found.trials, len(found.cells), found.account
     trial = events.trial
     keep: BoolArray = np.ones(len(events.trial), bool)
-    if count > 1 and wanted is not None and wanted != count:
-        raise ConfigError(f"trials: wanted {count}, the file's own, got {wanted}")
+    # some may have been left out before
+    own = count + account.trials_left_out
+    if own > 1 and wanted not in (None, own, count):
+        raise ConfigError(f"trials: wanted {own}, the file's own, got {wanted}")
     if found.lengths is None:
         size = float(_places(events.seconds, width).max()) + 1 if len(events.seconds) else 0.0
     else:
@@ -112,7 +115,7 @@ def binned(found: Found, reading: Reading) -> tuple[Raster, IntArray]:
             raise ConfigError(f"bin_s: wanted at most {shortest:g} s, a trial's, got {width:g}")
         size = math.floor(shortest / width + EDGE)
         _tell_cut(found.lengths[usual], size * width, account)
-    parts = wanted if found.trials == 1 and wanted is not None else 1
+    parts = wanted if own == 1 and wanted is not None else 1
     if parts > size:
         raise ConfigError(f"trials: wanted at most {int(size)}, a bin each, got {parts}")
     _check_size(size, count, neurons, width)
@@ -130,6 +133,33 @@ def binned(found: Found, reading: Reading) -> tuple[Raster, IntArray]:
     return raster.reshape(count * parts, -1, neurons), np.bincount(
         neuron[inside], minlength=neurons
     )
+
+
+def in_span(found: Found, reading: Reading) -> Found:
+    """A recording without trials between the two times of `reading.span`, if that is given.
+
+    Raises ``ConfigError`` for a recording that has trials, or without a spike in there.
+    """
+    if reading.span is None:
+        return found
+    if found.trials > 1:
+        reading.refuse(f"the file has {found.trials} trials", "span")
+    start, stop = reading.span
+    seconds = found.events.seconds + (found.origin - start)
+    width = check_width(reading.bin_s)
+    inside = (seconds >= -EDGE * width) & (seconds < stop - start)
+    if not inside.any():
+        raise ConfigError(f"span: wanted spikes from {start:g} to {stop:g} s, got none")
+    events = Events(
+        found.events.trial[inside], found.events.neuron[inside], np.maximum(seconds[inside], 0)
+    )
+    out = len(seconds) - len(events.seconds)
+    if out:
+        found.account.cuts.append(
+            f"{out} of {len(seconds)} spikes outside {start:g} to {stop:g} s, the span asked for, "
+            "were left out"
+        )
+    return replace(found, events=events, lengths=np.array([stop - start]), origin=start)
 
 
 def usual_trials(lengths: FloatArray, account: Account) -> BoolArray:

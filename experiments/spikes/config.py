@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
@@ -16,7 +17,7 @@ __all__ = ["MADE_HERE", "OF_FILES", "RecordingConfig"]
 # data that no file holds
 MADE_HERE = ("synthetic", "lmg")
 # settings that only a file or a folder knows
-OF_FILES = ("variable", "clip", "axes", "intervals", "time_unit", "sampling_rate")
+OF_FILES = ("variable", "clip", "axes", "intervals", "time_unit", "sampling_rate", "span")
 _CELL_AXES = ("neurons,trials", "trials,neurons")
 
 
@@ -40,6 +41,11 @@ class RecordingConfig(BaseConfig):
         ge=1,
         description="cut a recording without trials into so many of equal length; where trials "
         "are numbered, how many there are, silent ones included",
+    )
+    span: str | None = model_field(
+        None,
+        description="of a recording without trials, from which second to which, such as 0,600 "
+        "(default: to the last spike)",
     )
     intervals: str | None = model_field(
         None,
@@ -86,6 +92,19 @@ class RecordingConfig(BaseConfig):
             )
         return value
 
+    @field_validator("span")
+    @classmethod
+    def _known_span(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                start, stop = (float(part) for part in value.split(","))
+                good = -math.inf < start < stop < math.inf
+            except ValueError:
+                good = False
+            if not good:
+                raise ValueError("two times in seconds joined by a comma, such as 0,600")
+        return value
+
     @property
     def cell_list(self) -> list[Cell] | None:
         """The columns or names asked for, if any."""
@@ -111,6 +130,9 @@ class RecordingConfig(BaseConfig):
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         if self.axes is not None:
             settings["axes"] = ",".join(part.strip() for part in self.axes.split(","))
+        if self.span is not None:
+            start, stop = (float(part) for part in self.span.split(","))
+            settings["span"] = start, stop
         return Reading(bin_s=self.width_s, cells=self.cell_list, **settings)
 
     def refuse_ignored(self) -> None:

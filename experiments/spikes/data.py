@@ -67,6 +67,7 @@ def load_spikes(
     intervals: str | None = None,
     time_unit: str | None = None,
     sampling_rate: float | None = None,
+    span: tuple[float, float] | None = None,
 ) -> SpikeData:
     """A recording from a file or folder, or the shots of a finished LMG run from its folder.
 
@@ -105,6 +106,8 @@ def load_spikes(
         time_unit: of the spike times: s, ms, us or samples. Seconds if neither this nor the file
             says so, unless they cannot be (:mod:`qbrain.experiments.spikes.time_units`).
         sampling_rate: samples a second, where times are in samples.
+        span: from which second to which a recording without trials is used, on the file's clock;
+            from 0 (NWB: the first spike or observation) to the last spike if not given.
 
     Raises:
         ConfigError: a file that is no recording, or arguments that do not fit it or would be
@@ -112,7 +115,7 @@ def load_spikes(
         RunDirectoryError: a folder without a finished LMG run.
     """
     reading = Reading(
-        bin_s, trials, variable, cells, clip, axes, intervals, time_unit, sampling_rate
+        bin_s, trials, variable, cells, clip, axes, intervals, time_unit, sampling_rate, span
     )
     return choose_cells(read_recording(recording_path(path), reading), cells, neurons)
 

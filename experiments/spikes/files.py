@@ -80,7 +80,7 @@ def _of_folder(folder: Path, reading: Reading) -> SpikeData:
         raise ConfigError(f"variable: wanted none for a run, got {reading.variable!r}")
     reading.refuse(
         "a run of lmg has words, not a recording", "clip", "axes", "intervals", "time_unit",
-        "sampling_rate",
+        "sampling_rate", "span",
     )  # fmt: skip
     data = run_spikes(folder, bin_s=reading.bin_s)
     if reading.trials is not None and reading.trials != len(data.raster):

@@ -30,6 +30,7 @@ __all__ = ["AXES", "Flat", "as_raster"]
 
 FloatArray = NDArray[np.float64]
 
+_MOST_SPIKES = 1000  # in a bin: larger numbers are no counts
 _TRIPLE, _PAIR = ("trials", "time", "neurons"), ("time", "neurons")
 AXES = tuple(",".join(p) for names in (_PAIR, _TRIPLE) for p in permutations(names))
 
@@ -74,7 +75,7 @@ def as_raster(
         ConfigError: other entries than zeros and ones, axes that look transposed, trials or a
             width that do not fit.
     """
-    reading.refuse("a raster has bins, not times", "time_unit", "sampling_rate")
+    reading.refuse("a raster has bins, not times", "time_unit", "sampling_rate", "span")
     reading.refuse("a raster has no intervals table", "intervals")
     turned = _in_order(_sized(array), reading.axes)
     raster, spikes = _binary(turned, clip=reading.clip, account=account)
@@ -144,7 +145,8 @@ def _binary(array: NDArray[Any], *, clip: bool, account: Account) -> tuple[Raste
         return raster, int(raster.sum(dtype=np.int64))
     values = array[wrong]
     with np.errstate(invalid="ignore"):
-        counts = bool((np.isfinite(values) & (values > 0) & (values == np.rint(values))).all())
+        good = (values > 0) & (values <= _MOST_SPIKES) & (values == np.rint(values))
+    counts = bool(good.all())
     if not counts or not clip:
         where = tuple(int(i) for i in np.argwhere(wrong)[0])
         way = (

@@ -164,6 +164,7 @@ def _of_segments(segments: Trains, epochs: Spans, name: str, reading: Reading, f
         spikes=sum(len(found) for row in trains for found in row),
         span_s=span,
         account=account,
+        origin=starts[0],
     )
 
 

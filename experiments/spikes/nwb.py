@@ -111,6 +111,7 @@ def read_nwb(file: Path, reading: Reading) -> Found:
         spikes=spikes,
         span_s=max(last, float(stops.max())) - min(first, float(starts.min())),
         account=account,
+        origin=float(starts[0]),
     )
 
 
@@ -138,11 +139,12 @@ def _path(table: Any) -> str:
 
 
 def _table_of_units(content: Any, file: Path, reading: Reading, account: Account) -> Any:
-    tables = {
-        _path(found): found
+    units = [
+        found
         for found in content.objects.values()
         if type(found).__name__ == "Units" and "spike_times" in found.colnames
-    }
+    ]
+    tables = {_path(found): found for found in sorted(units, key=_path)}
     if not tables:
         raise ConfigError(
             f"data: wanted a table of units with spike_times in {file.name}, got none"
@@ -205,11 +207,8 @@ def _units(table: Any, file: Path, account: Account) -> _Units:
 
 
 def _interval_tables(content: Any) -> dict[str, Any]:
-    return {
-        found.name: found
-        for found in content.objects.values()
-        if type(found).__name__ == "TimeIntervals"
-    }
+    tables = [o for o in content.objects.values() if type(o).__name__ == "TimeIntervals"]
+    return {table.name: table for table in sorted(tables, key=lambda table: str(table.name))}
 
 
 def _chosen(

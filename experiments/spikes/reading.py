@@ -49,6 +49,7 @@ class Reading:
     intervals: str | None = None
     time_unit: str | None = None
     sampling_rate: float | None = None
+    span: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.bin_s is not None and not (math.isfinite(self.bin_s) and self.bin_s > 0):
@@ -60,6 +61,13 @@ class Reading:
         rate = self.sampling_rate
         if rate is not None and not (math.isfinite(rate) and rate > 0):
             raise ConfigError(f"sampling_rate: wanted samples a second > 0, got {rate}")
+        if self.span is not None:
+            start, stop = self.span
+            if not -math.inf < start < stop < math.inf:
+                raise ConfigError(
+                    f"span: wanted seconds from where to where, such as 0,600, got {start:g},"
+                    f"{stop:g}"
+                )
 
     def refuse(self, reason: str, *names: str) -> None:
         """Raise ``ConfigError`` for the first of these options that was given."""

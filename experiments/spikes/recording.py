@@ -55,6 +55,8 @@ class Found:
         spikes: in the file, those outside all trials included.
         span_s: of the whole recording, what lies between trials included; None if unknown.
         account: what there is to tell.
+        origin: of a recording without trials, the time on the file's clock that its spikes are
+            counted from, in seconds.
     """
 
     format: str
@@ -68,6 +70,7 @@ class Found:
     spikes: int
     span_s: float | None = None
     account: Account = field(default_factory=Account)
+    origin: float = 0.0
 
 
 @dataclass(frozen=True)

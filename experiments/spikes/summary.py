@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .binning import binned
+from .binning import binned, in_span
 from .layout import Flat
 from .raster import Raster, SpikeData
 from .reading import Account, Cell, Reading
@@ -21,6 +21,7 @@ def spike_data(found: Found, reading: Reading, source: str) -> SpikeData:
 
     Raises ``ConfigError`` as :func:`~.binning.binned`, and where no spike is in any trial.
     """
+    found = in_span(found, reading)
     account = found.account
     suspicions = of_events(
         found.events, found.cells, continuous=found.trials == 1 and found.lengths is None

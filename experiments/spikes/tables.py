@@ -73,7 +73,8 @@ def _lines(text: TextIO, notes: list[str] | None = None) -> Iterator[tuple[int, 
                 f"data: wanted lines of at most {_LONGEST_LINE} characters, got a longer line "
                 f"{number}"
             )
-        if not line.strip():
+        # Excel's own line about the separator says no more than the header does
+        if not line.strip() or (number == 1 and line.lower().startswith("sep=")):
             continue
         if not line.lstrip().startswith(_COMMENTS):
             told = True
@@ -86,6 +87,8 @@ def _lines(text: TextIO, notes: list[str] | None = None) -> Iterator[tuple[int, 
 def _split(line: str, separator: str) -> list[str]:
     if separator == " ":
         return line.split()
+    if '"' not in line:
+        return [field.strip() for field in line.split(separator)]
     fields = next(csv.reader([line.strip("\r\n")], delimiter=separator, skipinitialspace=True), [])
     return [field.strip() for field in fields]
 
@@ -142,6 +145,7 @@ def read_table(file: Path, reading: Reading, *, bare: bool = False) -> Found:
             if found is not None:
                 separator, roles = found
                 unit, origin = roles.unit, ""
+                _check_twice(roles, file.name)
                 if roles.time is not None:
                     origin = f"column {shown(roles.names[roles.time], 30)}"
             elif bare and first is not None and _is_nest(first[1]):
@@ -160,6 +164,15 @@ def read_table(file: Path, reading: Reading, *, bare: bool = False) -> Found:
         columns, times, reading, name=file.name, form=form, unit=unit, unit_from=origin,
         account=account,
     )  # fmt: skip
+
+
+def _check_twice(roles: Roles, name: str) -> None:
+    for k in (roles.trial, roles.neuron, roles.time):
+        if k is not None and roles.names.count(roles.names[k]) > 1:
+            raise ConfigError(
+                f"data: wanted one column {shown(roles.names[k], 30)} in {name}, got "
+                f"{roles.names.count(roles.names[k])}"
+            )
 
 
 def _with(first: tuple[int, str], rest: Iterator[tuple[int, str]]) -> Iterator[tuple[int, str]]:
