@@ -25,6 +25,8 @@ MOST_BINS = 2**31
 # a recording larger than so many entries has a spike in so many of them, or a time is mistaken
 _LARGE, _EMPTY = 2**26, 10**5
 _SHORT = 0.5  # of the median length: a trial shorter than this was aborted
+# of the trials, so many may be left out besides if the others keep so much more time
+_FEW, _GAIN = 0.1, 1.2
 
 
 def check_width(bin_s: float | None) -> float:
@@ -163,22 +165,34 @@ def in_span(found: Found, reading: Reading) -> Found:
 
 
 def usual_trials(lengths: FloatArray, account: Account) -> BoolArray:
-    """Which trials are no shorter than half the median; the others are told of.
+    """Which trials are long enough; the others are told of.
+
+    Left out are trials shorter than half the median; and of the rest up to a tenth, the shortest,
+    if the others, cut to one length, then keep a fifth more time or yet more.
 
     Args:
         lengths: (trials,), in seconds.
         account: is told.
     """
-    usual: BoolArray = lengths >= _SHORT * np.median(lengths)
+    usual: BoolArray = lengths >= max(_SHORT * np.median(lengths), _least_length(lengths))
     odd = int((~usual).sum())
     if odd:
         short = ", ".join(f"{length:.3g}" for length in np.sort(lengths[~usual])[:3])
         account.trials_left_out += odd
         account.cuts.append(
-            f"{odd} of {len(lengths)} trials shorter than half the median of "
+            f"{odd} of {len(lengths)} trials much shorter than the median of "
             f"{np.median(lengths):.3g} s were left out ({short}{' …' if odd > 3 else ''} s)"
         )
     return usual
+
+
+def _least_length(lengths: FloatArray) -> float:
+    """The length that keeps most time if few trials are left out, where that is worth it."""
+    usual = np.sort(lengths[lengths >= _SHORT * np.median(lengths)])
+    few = int(_FEW * len(usual))
+    kept = usual[: few + 1] * (len(usual) - np.arange(few + 1))
+    best = int(np.argmax(kept)) if np.isfinite(kept).all() else 0
+    return float(usual[best]) if kept[best] >= _GAIN * kept[0] else 0.0
 
 
 def _tell_cut(lengths: FloatArray, length: float, account: Account) -> None:

@@ -104,6 +104,8 @@ def cells_of(labels: Sequence[Any], what: str) -> tuple[Cell, ...]:
             number = float(each)
         except ValueError:
             return tuple(text)
+        if "_" in each:  # which Python takes for a number
+            return tuple(text)
         if not number.is_integer():
             raise ConfigError(f"data: wanted whole numbers or names for {what}, got {shown(each)}")
     return tuple(int(float(each)) for each in text)

@@ -88,6 +88,9 @@ def read_nwb(file: Path, reading: Reading) -> Found:
     unit_from = "NWB's schema" if reading.time_unit is None else "option time_unit"
     spikes = sum(len(found) for found in times)
     first, last = _ends(times)
+    if bounds is not None and _same_unit(bounds, last, scale):
+        bounds = bounds[0] * scale, bounds[1] * scale
+        account.notes.append(f"the times of {name} were taken to be in {unit}, too")
     if bounds is None:
         starts, stops, units = _whole(units, reading, file, account)
         words = "none in the file: one recording"
@@ -113,6 +116,15 @@ def read_nwb(file: Path, reading: Reading) -> Found:
         account=account,
         origin=float(starts[0]),
     )
+
+
+def _same_unit(bounds: tuple[FloatArray, FloatArray], last: float, scale: float) -> bool:
+    """Whether trials end with the spikes only in the unit that the spikes were in."""
+    ends = bounds[1][np.isfinite(bounds[1]) & (bounds[1] > 0)]
+    if scale == 1 or last <= 0 or not len(ends):
+        return False
+    ratio = float(ends.max()) / last
+    return bool(abs(np.log(ratio * scale)) < abs(np.log(ratio)))
 
 
 def check_times(times: Sequence[FloatArray], cells: Sequence[Cell], name: str) -> None:
@@ -233,6 +245,10 @@ def _chosen(
     if len(usable) == 1:
         account.notes.append(f"the only table of intervals is {usable[0]}")
         return usable[0]
+    rows = [name for name in usable if len(tables[name]) == reading.trials]
+    if len(rows) == 1:
+        account.notes.append(f"the only table of {reading.trials} intervals is {rows[0]}")
+        return rows[0]
     if usable:
         account.suspicions.append(
             f"intervals: none of the tables {integers(usable)} was used; --intervals names one"

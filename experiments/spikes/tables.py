@@ -2,7 +2,7 @@
 
 The separator is a semicolon, tab, comma, bar or white space, whichever makes the header name a
 neuron and a time; lines that begin with #, % or // are comments. A decimal comma is taken where
-the separator is no comma.
+the separator is no comma or the field is in quotes.
 """
 
 from __future__ import annotations
@@ -213,7 +213,7 @@ def _columns(
                 kept.append((number, row))
             else:
                 skipped += 1
-        times.append(_numbers([row[roles.time] for _, row in kept], kept, separator))
+        times.append(_numbers([row[roles.time] for _, row in kept], kept))
         neuron.add([row[roles.neuron] for _, row in kept])
         trial.add(["0" if roles.trial is None else row[roles.trial] for _, row in kept])
     if not times:
@@ -230,10 +230,10 @@ def _missing(text: str) -> bool:
     return text.lower() in ("", "nan", "na", "null", "none")
 
 
-def _numbers(texts: list[str], rows: list[tuple[int, list[str]]], separator: str) -> FloatArray:
+def _numbers(texts: list[str], rows: list[tuple[int, list[str]]]) -> FloatArray:
     """Times of a chunk; the first line that is none is named."""
-    if separator != ",":
-        texts = [text.replace(",", ".") for text in texts]
+    # with commas as separators, only a field in quotes can have a comma
+    texts = [text if "." in text else text.replace(",", ".") for text in texts]
     try:
         values = np.array(texts, dtype=np.float64)
         good = np.isfinite(values) & (values >= 0)

@@ -34,6 +34,9 @@ TABLES = {
     "decimal commas": lines(
         "trial;neuron;time\n", lambda s, i, t: f"{s};{i};{t:.4f}".replace(".", ",")
     ),
+    "quoted decimal commas": lines(
+        "trial,neuron,time\n", lambda s, i, t: f'{s},{i},"{t:.4f}"'.replace("0.", "0,")
+    ),
     "tabs": lines("trial\tneuron\ttime\n", "{}\t{}\t{:.4f}".format),
     "blanks": lines("trial  neuron time\n", "{} {}   {:.4f}".format),
     "bars": lines("trial|neuron|time\n", "{}|{}|{:.4f}".format),

@@ -59,7 +59,9 @@ def aborted(at, stop):
     return [(a, stop if k == at else b) for k, (a, b) in enumerate(WHOLE)]
 
 
-@pytest.mark.parametrize("stop", [7 * LENGTH + 0.1, np.nan, 7 * LENGTH, 7 * LENGTH - 1.0])
+@pytest.mark.parametrize(
+    "stop", [7 * LENGTH + 0.3, 7 * LENGTH + 0.1, np.nan, 7 * LENGTH, 7 * LENGTH - 1.0]
+)
 def test_one_aborted_trial_is_left_out_and_told_of(tmp_path, stop):
     path = saved(with_trials(with_units(new()), aborted(7, stop)), tmp_path / "a.nwb")
     for options in ({}, {"trials": TRIALS}):
@@ -103,6 +105,9 @@ def test_of_several_tables_one_is_named(tmp_path):
     for name, wanted in (("flashes", RASTER[:6]), ("movies", RASTER[6:])):
         found = load_spikes(path, bin_s=BIN, intervals=name)
         np.testing.assert_array_equal(found.raster, wanted)
+    whole = with_table(with_table(with_units(new()), "flashes"), "movies", [(0.0, 3.0)])
+    counted = load_spikes(saved(whole, tmp_path / "c.nwb"), bin_s=BIN, trials=TRIALS)
+    np.testing.assert_array_equal(counted.raster, RASTER)
     told = load_spikes(path, bin_s=BIN).recording
     assert told.trials == 1
     assert told.suspicions[0].startswith("intervals: none of the tables ")
@@ -202,6 +207,16 @@ def test_units_in_another_unit_than_the_trials(tmp_path, unit, factor):
     more = {"sampling_rate": factor} if unit == "samples" else {}
     data = load_spikes(path, bin_s=BIN, time_unit=unit, **more)
     np.testing.assert_array_equal(data.raster, RASTER)
+
+
+def test_trials_in_the_wrong_unit_of_the_units(tmp_path):
+    bounds = [(1e3 * start, 1e3 * stop) for start, stop in WHOLE]
+    path = saved(with_trials(with_units(new(), 1e3), bounds), tmp_path / "a.nwb")
+    with pytest.raises(ConfigError, match="time_unit: wanted spike times in seconds"):
+        load_spikes(path, bin_s=BIN)
+    data = load_spikes(path, bin_s=BIN, time_unit="ms")
+    np.testing.assert_array_equal(data.raster, RASTER)
+    assert data.recording.notes == ("the times of trials were taken to be in ms, too",)
 
 
 def as_segment(epochs=()):
