@@ -139,7 +139,27 @@ def _known(file: Path, held: Mapping[str, Any], form: str, reading: Reading) -> 
         roles = find_roles([name.rpartition(".")[2] for name in names])
         if roles is not None:
             return _columns(file, {n: vectors[n] for n in names}, roles, group, form, held, reading)
+    if len(vectors) > 1 and all(map(_may_be_train, vectors.values())) and not _tables(held):
+        reading.refuse("the file holds spike times", "axes")
+        return found_of_trains(
+            [list(vectors.values())], reading, name=file.name, form=f"{form}, a train a cell",
+            rate=_rate(held), cells=list(vectors),
+        )  # fmt: skip
     return None
+
+
+def _may_be_train(vector: NDArray[Any]) -> bool:
+    """Whether numbers rise throughout, as times do."""
+    return vector.dtype.kind in "iuf" and bool((np.diff(vector.astype(np.float64)) > 0).all())
+
+
+def _tables(held: Mapping[str, Any]) -> bool:
+    """Whether there is anything but numbers, words and rows of them."""
+    return any(np.size(v) > max(np.shape(v), default=1) or _is_cells(v) for v in held.values())
+
+
+def _is_cells(value: Any) -> bool:
+    return np.asarray(value).dtype == object
 
 
 def _columns(

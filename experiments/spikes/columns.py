@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .reading import Account, Cell, Reading, integers, shown
 from .recording import Events, Found
-from .time_units import check_seconds, factor, named_unit, plain_name, resolve_unit
+from .time_units import check_seconds, doubt, factor, named_unit, plain_name, resolve_unit
 
 __all__ = ["Roles", "cells_of", "find_roles", "found_of_columns", "found_of_trains", "names_times"]
 
@@ -175,8 +175,11 @@ def found_of_trains(
     unit: str | None = None,
     unit_from: str = "",
     rate: float | None = None,
+    cells: Sequence[Cell] | None = None,
 ) -> Found:
     """Spikes from a train a neuron, (trials, neurons), each (spikes,); silent neurons count.
+
+    Cells are numbered unless `cells` names them.
 
     Raises ``ConfigError`` as :func:`found_of_columns`.
     """
@@ -191,7 +194,8 @@ def found_of_trains(
     if not len(events.seconds):
         raise ConfigError(f"data: wanted spikes in {name}, got none")
     return _found(
-        events.trial, events.neuron, events.seconds, tuple(range(len(trains[0]))), len(trains),
+        events.trial, events.neuron, events.seconds,
+        tuple(range(len(trains[0])) if cells is None else cells), len(trains),
         trials_from or _NO_TRIALS, reading, name=name, form=form, unit=unit, unit_from=unit_from,
         rate=rate, account=Account(),
     )  # fmt: skip
@@ -221,8 +225,11 @@ def _found(
         )
     own, origin = resolve_unit(unit, unit_from, reading)
     seconds = times * factor(own, reading, rate if own == "samples" else None)
+    duration = trials * float(seconds.max())
     if origin == "assumed":
-        check_seconds(trial, neuron, seconds, trials * float(seconds.max()), name)
+        check_seconds(trial, neuron, seconds, duration, name)
+    elif own == "s" and (why := doubt(trial, neuron, seconds, duration)) is not None:
+        account.suspicions.append(f"time_unit: s, as {origin} says, but {why}")
     return Found(
         format=form,
         cells=cells,

@@ -7,7 +7,7 @@ from pathlib import Path
 import h5py  # type: ignore[import-untyped]
 from scipy.io import whosmat
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RunDirectoryError
 from .arrays import read_arrays
 from .binning import bin_spikes, check_width
 from .from_lmg import run_spikes
@@ -82,6 +82,11 @@ def _of_folder(folder: Path, reading: Reading) -> SpikeData:
         "a run of lmg has words, not a recording", "clip", "axes", "intervals", "time_unit",
         "sampling_rate", "span",
     )  # fmt: skip
+    if not (folder / "run.toml").is_file():
+        raise RunDirectoryError(
+            f"{folder}: no run here (run.toml is missing), nor spikes of Phy or Kilosort "
+            "(spike_times.npy)"
+        )
     data = run_spikes(folder, bin_s=reading.bin_s)
     if reading.trials is not None and reading.trials != len(data.raster):
         raise ConfigError(f"trials: wanted {len(data.raster)}, the run's own, got {reading.trials}")

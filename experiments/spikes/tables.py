@@ -135,7 +135,7 @@ def read_table(file: Path, reading: Reading, *, bare: bool = False) -> Found:
     reading.refuse("a table of spike times has one array", "variable")
     with readable(file, file.suffix.lower() or "table"):
         # three columns as numbers, and as text while a chunk is read
-        check_bytes(8 * file.stat().st_size / 2, "a table")
+        check_bytes(2.0 * file.stat().st_size, "a table")
         with _opened(file) as text:
             account = Account()
             lines = _lines(text, account.notes)
@@ -235,6 +235,8 @@ def _numbers(texts: list[str], rows: list[tuple[int, list[str]]]) -> FloatArray:
     # with commas as separators, only a field in quotes can have a comma
     texts = [text if "." in text else text.replace(",", ".") for text in texts]
     try:
+        if "_" in "".join(texts):  # which Python and NumPy take for a number
+            raise ValueError
         values = np.array(texts, dtype=np.float64)
         good = np.isfinite(values) & (values >= 0)
     except ValueError:
@@ -250,6 +252,6 @@ def _numbers(texts: list[str], rows: list[tuple[int, list[str]]]) -> FloatArray:
 
 def _is_time(text: str) -> bool:
     try:
-        return 0 <= float(text) < np.inf
+        return "_" not in text and 0 <= float(text) < np.inf
     except ValueError:
         return False

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from ..errors import ConfigError
 from .reading import Reading
 
-__all__ = ["check_seconds", "factor", "named_unit", "plain_name", "resolve_unit"]
+__all__ = ["check_seconds", "doubt", "factor", "named_unit", "plain_name", "resolve_unit"]
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -94,17 +94,26 @@ def resolve_unit(own: str | None, own_from: str, reading: Reading) -> tuple[str,
 def check_seconds(
     trial: IntArray, neuron: IntArray, seconds: FloatArray, duration: float, name: str
 ) -> None:
-    """Raise ``ConfigError`` for times that cannot be seconds; see the module's rule.
+    """Raise ``ConfigError`` for times that cannot be seconds, as :func:`doubt` finds."""
+    why = doubt(trial, neuron, seconds, duration)
+    if why is not None:
+        raise ConfigError(
+            f"time_unit: wanted spike times in seconds, got {why} in {name}; say --time-unit "
+            "ms, us, samples (with --sampling-rate), or s if they are seconds after all"
+        )
+
+
+def doubt(trial: IntArray, neuron: IntArray, seconds: FloatArray, duration: float) -> str | None:
+    """Why times cannot be seconds, by the module's rule; None if they can.
 
     Args:
         trial: (spikes,), index of the trial.
         neuron: (spikes,), index of the neuron.
         seconds: (spikes,), times as they are in the file, finite.
         duration: of all trials together, in the same unit.
-        name: the file's.
     """
     if len(seconds) < _FEW or duration <= 0:
-        return
+        return None
     fastest = float(np.bincount(neuron).max()) / duration
     whole = bool((seconds == np.rint(seconds)).all()) and float(np.ptp(seconds)) > 1
     slow = fastest < _SLOWEST
@@ -114,10 +123,6 @@ def check_seconds(
         gaps = np.diff(seconds[order])[same]
         slow = len(gaps) >= _FEW and bool(np.quantile(gaps, 0.01) >= _LONG)
     if not (whole or slow):
-        return
+        return None
     what = "whole numbers only" if whole else "times"
-    raise ConfigError(
-        f"time_unit: wanted spike times in seconds, got {what} up to {seconds.max():g} in {name} "
-        f"and at most {fastest:.2g} spikes a second of a cell; say --time-unit "
-        "ms, us, samples (with --sampling-rate), or s if they are seconds after all"
-    )
+    return f"{what} up to {seconds.max():g} and at most {fastest:.2g} spikes a second of a cell"

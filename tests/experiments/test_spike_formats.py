@@ -129,6 +129,7 @@ CONTINUOUS = {
     "brian.npz": lambda p: np.savez(p, i=NEURON, t=TIMES),
     "nest.npz": lambda p: np.savez(p, senders=NEURON, times=1e3 * TIMES),
     "columns.npz": lambda p: np.savez(p, spike_clusters=NEURON, spike_times_ms=1e3 * TIMES),
+    "trains.npz": lambda p: np.savez(p, **{f"{k}": TIMES[k == NEURON] for k in range(NEURONS)}),
     "spikeinterface.npz": lambda p: np.savez(
         p, unit_ids=np.arange(3), num_segment=[1], sampling_frequency=[RATE],
         spike_indexes_seg0=SAMPLES, spike_labels_seg0=NEURON,
@@ -168,7 +169,8 @@ def test_what_simulators_and_sorters_save_is_cut_into_trials(tmp_path, name):
     CONTINUOUS[name](tmp_path / name)
     data = load_spikes(tmp_path / name, bin_s=BIN, trials=TRIALS)
     np.testing.assert_array_equal(data.raster, RASTER)
-    assert data.cells == ((1, 2, 3) if name in FROM_ONE else (0, 1, 2))
+    wanted = {"trains.npz": ("0", "1", "2")}.get(name, (0, 1, 2))
+    assert data.cells == ((1, 2, 3) if name in FROM_ONE else wanted)
     assert data.recording.trials_from == f"one recording cut into {TRIALS} equal parts"
     assert not data.recording.cuts
     assert not list(tmp_path.rglob("must-not-exist"))
@@ -290,6 +292,15 @@ def test_counts_are_refused_with_the_way_out(tmp_path):
         np.save(tmp_path / "b.npy", array)
         with pytest.raises(ConfigError, match=words):
             load_spikes(tmp_path / "b.npy", bin_s=BIN, clip=True)
+
+
+def test_a_header_that_lies_about_the_unit_is_told(tmp_path):
+    for head, factor in (("time (s)", 1e3), ("time (ms)", 1.0)):
+        rows = [f"{s},{i},{factor * t:.4f}\n" for s, i, t in ROWS]
+        (tmp_path / "a.csv").write_text(f"trial,neuron,{head}\n" + "".join(rows))
+        told = load_spikes(tmp_path / "a.csv", bin_s=1e-4 * factor + 1e-4).recording.suspicions
+        words = "time_unit: s, as column time (s) says, but" if factor > 1 else "spikes a second;"
+        assert any(words in text for text in told)
 
 
 def in_unit(path, factor, form="{:.0f}"):
