@@ -22,6 +22,8 @@ from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
 from .report.tables import cell, print_rows
+from .spikes.reading import RecordingWarning
+from .spikes_command import spikes_app
 from .sweep.plan import parse_over, sweep_config
 from .systems import SYSTEMS
 
@@ -46,6 +48,7 @@ sweep_app = typer.Typer(
     no_args_is_help=True, help="An experiment at every combination of settings."
 )
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(spikes_app, name="spikes")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 RunFolder = Annotated[
@@ -103,15 +106,18 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
-    """Old names are taken with one line on stderr, not with a place in our code."""
+    """Old names and odd recordings are told of on stderr, without a place in our code."""
+
+    def tell(message: Any, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, FutureWarning | RecordingWarning):
+            print(f"qbrain: {message}", file=sys.stderr)
 
     def told(overrides: dict[str, Any], **own: Any) -> None:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings():
             warnings.simplefilter("always", FutureWarning)
+            warnings.simplefilter("always", RecordingWarning)
+            warnings.showwarning = tell  # type: ignore[assignment]
             warn(overrides, **own)
-        for each in caught:
-            if issubclass(each.category, FutureWarning):
-                print(f"qbrain: {each.message}", file=sys.stderr)
 
     told.__doc__, told.__name__ = warn.__doc__, warn.__name__
     told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]

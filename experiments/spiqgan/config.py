@@ -10,8 +10,9 @@ from pydantic import field_validator
 
 from qbrain.circuits.arguments import CircuitError
 
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.config import analysis_field, circuit_field, model_field
 from ..errors import ConfigError, NotApplicable
+from ..spikes.config import RecordingConfig
 
 if TYPE_CHECKING:  # PennyLane and JAX are an extra, and take seconds to import
     from qbrain.circuits.spiqgan import SpikeGenerator
@@ -30,7 +31,7 @@ _TRAINING = (
 )  # fmt: skip
 
 
-class SpiQGANConfig(BaseConfig):
+class SpiQGANConfig(RecordingConfig):
     """A quantum generator of spikes against a classical critic (arXiv:2409.09125)."""
 
     renamed: ClassVar[Mapping[str, str]] = {
@@ -47,22 +48,6 @@ class SpiQGANConfig(BaseConfig):
     )
     shots: int = circuit_field(400, ge=1, description="measurements of each circuit")
 
-    data: str = model_field(
-        "synthetic",
-        description="a recording (.npy, .npz, .mat, .csv, .nwb or what Neo reads), a folder of an "
-        "lmg run, synthetic (a dichotomised Gaussian) or lmg (words of a quantum brain)",
-    )
-    variable: str | None = model_field(None, description="which array of an .npz or .mat file")
-    trials: int | None = model_field(
-        None, ge=1, description="cut a recording without trials into so many of equal length"
-    )
-    bin_s: float | None = model_field(None, gt=0, description="width of a bin in seconds")
-    neurons: int = model_field(
-        4, ge=1, le=12, description="so many neurons, those of highest rates"
-    )
-    cells: str | None = model_field(
-        None, description="these neurons instead, by column, such as 3,17,20"
-    )
     bins: int = model_field(8, ge=1, description="bins of a window")
     test_fraction: float = model_field(
         0.2, gt=0, lt=1, description="fraction of the trials held out for the results"
@@ -124,16 +109,6 @@ class SpiQGANConfig(BaseConfig):
         "results are kept beside",
     )
 
-    @field_validator("cells")
-    @classmethod
-    def _readable_cells(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                [int(part) for part in value.split(",")]
-            except ValueError:
-                raise ValueError("whole numbers joined by commas, such as 3,17,20") from None
-        return value
-
     @field_validator("controls")
     @classmethod
     def _known_controls(cls, value: str) -> str:
@@ -141,16 +116,6 @@ class SpiQGANConfig(BaseConfig):
         if unknown or (len(value.split(",")) > 1 and {"all", "none"} & set(value.split(","))):
             raise ValueError(f"all, none, or names joined by commas of {', '.join(CONTROLS)}")
         return value
-
-    @property
-    def cell_list(self) -> list[int] | None:
-        """The columns asked for, if any."""
-        return None if self.cells is None else [int(part) for part in self.cells.split(",")]
-
-    @property
-    def neuron_count(self) -> int:
-        """N: as many as cells are named, else `neurons`."""
-        return self.neurons if self.cell_list is None else len(self.cell_list)
 
     @property
     def control_names(self) -> tuple[str, ...]:
@@ -216,16 +181,12 @@ class SpiQGANConfig(BaseConfig):
             ) from None
         except CircuitError as error:
             raise ConfigError(str(error)) from None
-        if self.cells is not None:
-            self._refuse("cells are named", "neurons")
         if self.weights_per != "recurrent":
             self._refuse("only weights-per recurrent has memory", "memory")
         if self.weights is not None:
             self._refuse("weights are loaded and nothing is trained", *_TRAINING)
             if not Path(self.weights).is_file():
                 raise ConfigError(f"weights: wanted a file that exists, got {self.weights}")
-        if self.data in ("synthetic", "lmg"):
-            self._refuse(f"data {self.data} is made here", "variable")
         if self.histories and self.mitigation == "readout" and self.given("mitigation"):
             raise NotApplicable(
                 "mitigation: readout corrects probabilities, and words of a recurrent generator "
