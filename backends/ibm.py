@@ -489,7 +489,7 @@ class IBMSampler(BaseSamplerV2):
         The service's list of jobs may be behind: a job that was sent just now is looked for until
         it would be listed. Of several, which a lost answer may leave, one is kept.
         """
-        pause = 0.5
+        pause, lag = 0.5, min(list_lag_seconds(), self.service.patience / 2)
         while True:
             found = [j for j in self.service.jobs_of(tag) if j.id not in former]
             live = [j for j in found if j.state not in ("ERROR", "CANCELLED")]
@@ -501,7 +501,7 @@ class IBMSampler(BaseSamplerV2):
                         with suppress(DeviceFault):
                             self.service.cancel(other.id, Deadline(_CLOSING))
                 return kept
-            left = since + list_lag_seconds() - time.time()
+            left = since + lag - time.time()
             if left <= 0:
                 return None
             time.sleep(min(pause, left))
@@ -541,9 +541,12 @@ class IBMSampler(BaseSamplerV2):
                 continue
             if posted and may_have_arrived(fault):
                 # the answer may have been lost on the way back, not the job on the way there
+                asked = time.monotonic()
                 state = self._search(record.tag, ticket.former, time.time())
                 if state is not None:
                     return self._found(record, ticket, state, store)
+                # to wait for the list is not to wait for the service
+                deadline = Deadline(deadline.left + time.monotonic() - asked)
             elif status_of(fault) < 0 and not may_have_arrived(fault):
                 client = self.service.client
                 self.service.check(Deadline(min(_CLOSING, deadline.left)))

@@ -6,6 +6,7 @@ whatever the device has become since.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -166,7 +167,8 @@ def read_device(
             _limit(device, "max_experiments"),
         )
     except (AttributeError, LookupError, TypeError, ValueError) as error:
-        if isinstance(error, BackendError):
+        # half an answer is asked for again
+        if isinstance(error, BackendError | json.JSONDecodeError):
             raise
         raise DeviceFault(f"{name}: its calibration cannot be read: {one_line(error)}") from error
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -40,6 +42,35 @@ FINAL = ("DONE", "ERROR", "CANCELLED")
 _STATES = {"COMPLETED": "DONE", "FAILED": "ERROR"}
 _UNKNOWN_KEY = "API key could not be found"
 _OVERDUE = 1305  # a job that ran too long and was cancelled by the service
+
+
+@contextmanager
+def _bounded_sessions(timeout: float) -> Iterator[None]:
+    """Requests of clients that are opened meanwhile end in time, and are repeated by us alone.
+
+    The client reads without a time limit, waits for as long as ``Retry-After`` names, and sends a
+    job again by itself after a 5xx, taken or not.
+    """
+    from qiskit_ibm_runtime.api.session import RetrySession
+    from requests.adapters import HTTPAdapter
+
+    original = RetrySession.__init__
+
+    def bounded(session: Any, *arguments: Any, **options: Any) -> None:
+        original(session, *arguments, **options)
+        session._timeout = (min(10.0, timeout), timeout)
+        session.mount("http://", HTTPAdapter(max_retries=0))
+        session.mount("https://", HTTPAdapter(max_retries=0))
+
+    with _opening_lock:
+        RetrySession.__init__ = bounded  # type: ignore[method-assign]
+        try:
+            yield
+        finally:
+            RetrySession.__init__ = original  # type: ignore[method-assign]
+
+
+_opening_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -167,26 +198,11 @@ class IBMService:
                     f"Quantum: {one_line(error)}{why}"
                 ) from None
 
-        client = ask("IBM Quantum", connect, self._opening())
-        self._set_timeouts(client)
-        return client
+        with _bounded_sessions(self._timeout):
+            return ask("IBM Quantum", connect, self._opening())
 
     def _opening(self) -> Deadline:
         return Deadline(min(_OPENING, self.patience))
-
-    def _set_timeouts(self, client: Any) -> None:
-        """Requests end, and are repeated by us alone.
-
-        The client reads without a time limit, waits for as long as ``Retry-After`` names, and sends
-        a job again by itself after a 5xx, taken or not.
-        """
-        from requests.adapters import HTTPAdapter
-
-        for each in self._clients(client):
-            session = each._session
-            session._timeout = (min(10.0, self._timeout), self._timeout)
-            session.mount("http://", HTTPAdapter(max_retries=0))
-            session.mount("https://", HTTPAdapter(max_retries=0))
 
     @staticmethod
     def _clients(client: Any) -> list[Any]:
