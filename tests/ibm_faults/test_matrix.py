@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ibm_faults.cells import FAULTS, GROUPS, REQUESTS, all_cells, everywhere
@@ -31,12 +29,6 @@ FEW = (
     "killed, the job deleted by the service, orbit",
 )
 CELLS = {cell.name: cell for cell in all_cells()}
-
-
-@pytest.fixture(scope="module")
-def runner() -> Iterator[Runner]:
-    with Runner() as runner:
-        yield runner
 
 
 def holds(runner: Runner, cell: Cell) -> None:
