@@ -96,6 +96,8 @@ def _codes(kind: str, where: str, count: int, mode: str) -> frozenset[int]:
         return DONE
     if kind == "trickle":
         return EITHER  # every byte comes in time, the whole may not
+    if kind.isdigit() and int(kind) in (401, *PERMANENT) and where in ("token", "search"):
+        return EITHER | BAD_INPUT  # the account's key is not taken
     if kind.isdigit() and int(kind) in PERMANENT:
         if where == "submit":
             return DEVICE
@@ -162,13 +164,14 @@ def taken(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
             )
 
 
-def everywhere(kind: str, mode: str = "batch") -> Cell:
-    """One run that meets one fault at every request."""
+def everywhere(*kinds: str, mode: str = "batch") -> Cell:
+    """One run that meets these faults, one after the other, at every request."""
+    # without a token the client goes on with the bare key
     ordered = [where for where in REQUESTS if where != "token"]
     return Cell(
-        f"{kind} once at every request, {mode}",
-        adds(*(fault(kind, where) for where in ordered)),
-        EITHER if kind == "hang" else DONE,
+        f"{', '.join(kinds)} at every request, {mode}",
+        adds(*(fault(kind, where) for where in ordered for kind in kinds)),
+        EITHER if "hang" in kinds else DONE,
         form="replay",
         mode=mode,
         stays=True,

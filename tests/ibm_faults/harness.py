@@ -285,7 +285,8 @@ class Runner:
         self._own = home is None
         self.home = Path(tempfile.mkdtemp(prefix="qbrain-faults-")) if home is None else home
         self._client = Client(self.home)
-        self._right: dict[str, list[Any]] = {}
+        # readings of a form to which nothing happened
+        self.known: dict[str, list[Any]] = {}
         self._number = 0
 
     def __enter__(self) -> Runner:
@@ -298,14 +299,14 @@ class Runner:
 
     def right(self, form: str) -> list[Any]:
         """Readings of a form to which nothing happened."""
-        if form not in self._right:
+        if form not in self.known:
             nothing = replace(NOTHING, form=form)
             with self.trial(nothing) as trial:
                 ended = self.run(nothing, trial)
                 if ended.code != 0:
                     raise RuntimeError(f"the undisturbed run ended with {ended.code}: {ended.err}")
-                self._right[form] = _counts(trial.run)
-        return self._right[form]
+                self.known[form] = _counts(trial.run)
+        return self.known[form]
 
     @contextlib.contextmanager
     def trial(self, cell: Cell) -> Iterator[Trial]:

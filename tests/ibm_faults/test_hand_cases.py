@@ -42,21 +42,28 @@ def with_option(name: str, value: str) -> list[str]:
 # ---- before anything is sent
 
 
-@pytest.mark.parametrize("status", ["paused", "maintenance"])
+@pytest.mark.parametrize("status", [pytest.param("paused", marks=pytest.mark.slow), "maintenance"])
 def test_a_device_that_runs_nothing_is_told_in_all_places(runner: Runner, status: str) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.set_device("ibm_fez", status, "Cooling down until Monday.")
         assert status in " ".join(runner.command(["backends"], trial).out.split())
         assert status in said(runner.command(["estimate", "lmg", *ORBIT], trial))
-        ended = runner.run(HELD, trial)
-        assert status in said(ended)
+
+
+@pytest.mark.slow
+def test_a_run_on_a_device_that_runs_nothing_says_so(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.set_device("ibm_fez", "maintenance", "Cooling down until Monday.")
+        assert "maintenance" in said(runner.run(HELD, trial))
 
 
 @pytest.mark.parametrize(
     ("options", "limits"),
     [
         (with_option("--shots", "100001"), Limits()),
-        ([*with_option("--shots", "100000"), "--steps", "120"], Limits()),
+        pytest.param(
+            [*with_option("--shots", "100000"), "--steps", "120"], Limits(), marks=pytest.mark.slow
+        ),
     ],
     ids=["shots", "executions"],
 )
@@ -73,6 +80,7 @@ def test_jobs_beyond_the_limits_are_refused_or_split_before_they_are_sent(
         assert trial.server.requests("POST", "/jobs$") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DEVICES["properties"]))
 def test_a_calibration_with_something_missing_is_no_traceback(runner: Runner, name: str) -> None:
     with runner.trial(NOTHING) as trial:
@@ -86,6 +94,7 @@ def test_a_calibration_with_something_missing_is_no_traceback(runner: Runner, na
             assert ended.code in (0, 4)
 
 
+@pytest.mark.slow
 def test_one_broken_device_of_two_does_not_hide_the_other(runner: Runner) -> None:
     """The list of devices, and a run on the whole one, with the other's answers broken."""
     cell = replace(NOTHING, options={"devices": ["ibm_torino", "ibm_fez"]})
@@ -101,6 +110,7 @@ def test_one_broken_device_of_two_does_not_hide_the_other(runner: Runner) -> Non
 # ---- jobs and sessions
 
 
+@pytest.mark.slow
 def test_a_run_of_one_job_opens_no_session(runner: Runner) -> None:
     cell = replace(NOTHING, mode="auto")
     with runner.trial(cell) as trial:
@@ -109,6 +119,7 @@ def test_a_run_of_one_job_opens_no_session(runner: Runner) -> None:
         assert trial.server.sessions == {}
 
 
+@pytest.mark.slow
 def test_a_job_that_waits_is_told_and_asked_for_seldom(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.hold()
@@ -136,6 +147,7 @@ def test_a_job_that_waits_is_told_and_asked_for_seldom(runner: Runner) -> None:
         assert trial.server.submissions() == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_no_session_open(runner: Runner, by: int) -> None:
     cell = replace(HELD, form="replay", mode="session")
@@ -155,6 +167,7 @@ def test_an_interrupted_run_leaves_no_session_open(runner: Runner, by: int) -> N
         assert trial.server.submissions() == 3
 
 
+@pytest.mark.slow
 def test_retry_after_is_honoured(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.fail(429, retry_after=2, method="POST", path="/jobs$")
@@ -166,6 +179,7 @@ def test_retry_after_is_honoured(runner: Runner) -> None:
 # ---- what it cost
 
 
+@pytest.mark.slow
 def test_usage_that_is_not_told_is_asked_for_later(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.alter(METRICS["usage of null"], path="/metrics$")
@@ -186,6 +200,7 @@ def begun_and_killed(runner: Runner, trial: Trial, form: str = "orbit") -> None:
     trial.settle()
 
 
+@pytest.mark.slow
 def test_collect_fetches_and_sends_nothing(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         begun_and_killed(runner, trial)
@@ -199,6 +214,7 @@ def test_collect_fetches_and_sends_nothing(runner: Runner) -> None:
         assert trial.server.submissions() == 0
 
 
+@pytest.mark.slow
 def test_collect_of_a_job_that_still_waits(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.hold()
@@ -210,6 +226,7 @@ def test_collect_of_a_job_that_still_waits(runner: Runner) -> None:
         assert trial.server.submissions() == 1
 
 
+@pytest.mark.slow
 def test_a_job_that_is_forgotten_is_sent_again(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.hold()
@@ -228,6 +245,7 @@ def test_a_job_that_is_forgotten_is_sent_again(runner: Runner) -> None:
         assert trial.server.submissions() == 2
 
 
+@pytest.mark.slow
 def test_a_job_that_the_service_lost_is_sent_again_when_that_is_wanted(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.hold()
@@ -259,6 +277,7 @@ def test_an_answer_that_is_no_result_is_kept_as_it_came(runner: Runner) -> None:
         assert trial.server.submissions() == 1
 
 
+@pytest.mark.slow
 def test_no_key_in_what_is_said_or_kept_of_a_refusal(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
         trial.server.faults.append(fault("401", "submit", FOREVER))
