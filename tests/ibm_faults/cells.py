@@ -109,7 +109,9 @@ def _codes(kind: str, where: str, count: int, mode: str) -> frozenset[int]:
     if count == 1:
         # to these the client brings waits of its own
         return EITHER if (kind, where) == ("hang", "search") else DONE
-    return EITHER if count < FOREVER else DEVICE
+    # a job that was taken all the same is found by its tag
+    taken = where == "submit" and fault(kind, where).takes_effect
+    return EITHER if count < FOREVER or taken else DEVICE
 
 
 def transport(modes: tuple[str, ...] = MODES) -> Iterator[Cell]:
