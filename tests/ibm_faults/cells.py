@@ -59,6 +59,8 @@ BROKEN = ("drop", "cut", "hang", "html", "portal", "null", "empty", "truncated",
 FAULTS = (*(str(status) for status in (*PERMANENT, 401, *PASSING)), *BROKEN)
 TIMES = {"once": 1, "3 times": 3, "for ever": FOREVER}
 MODES = ("auto", "session", "batch", "job")
+# for these answers the client waits as long as it likes, which is longer than a run's patience
+SLOW = {("hang", "token"), ("hang", "search"), ("hang", "plan")}
 # without these a run can go on
 BOOKKEEPING = ("metrics", "session close")
 # these the client or the run may do without, or not
@@ -105,10 +107,9 @@ def _codes(kind: str, where: str, count: int, mode: str) -> frozenset[int]:
             return DONE if mode == "auto" else DEVICE
         return EITHER if count < FOREVER or where in OPTIONAL else DEVICE
     if where in OPTIONAL or (where == "session open" and mode == "auto"):
-        return DONE if count == 1 and (kind, where) != ("hang", "token") else EITHER
+        return DONE if count == 1 and (kind, where) not in SLOW else EITHER
     if count == 1:
-        # to these the client brings waits of its own
-        return EITHER if (kind, where) == ("hang", "search") else DONE
+        return EITHER if (kind, where) in SLOW else DONE
     # a job that was taken all the same is found by its tag
     taken = where == "submit" and fault(kind, where).takes_effect
     return EITHER if count < FOREVER or taken else DEVICE
