@@ -3,8 +3,9 @@
 A fork may be killed as a run is killed, ends with a run's own exit code and shares nothing with
 the next, and it starts in milliseconds. The parent stays at one thread: it runs nothing itself.
 
-Protocol: a line of JSON in (``argv``, ``env``, ``cwd``, ``out``, ``err``), a line out with the
-process id, another one with the exit code once it has ended (below zero: the signal).
+Protocol: a line of JSON in (``argv``, ``env``, ``cwd``, ``out``, ``err`` and ``hurry``, whether
+waits are cut), a line out with the process id, another one with the exit code once it has ended
+(below zero: the signal).
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def _child(order: dict[str, Any]) -> int:
     from qbrain.experiments.cli import run_command
 
     Figure.savefig = _undrawn  # type: ignore[method-assign]
+    if order["hurry"]:
+        time.sleep = _hurried
     try:
         return run_command(order["argv"])
     except BaseException:
@@ -107,7 +110,6 @@ def _warm() -> None:
 
 
 def main() -> None:
-    time.sleep = _hurried
     channel = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # nothing but the protocol goes there
     _warm()

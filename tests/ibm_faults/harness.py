@@ -14,13 +14,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from ibm_loopback.server import FINAL, LoopbackIBM
 
-__all__ = ["FORMS", "Cell", "Client", "Ended", "Report", "Runner"]
+__all__ = ["FORMS", "NOTHING", "Cell", "Client", "Ended", "Report", "Runner", "Trial"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _SMALL = ["--neurons", "6", "--gamma", "0.8", "--encoding", "dicke", "--seed", "1"]
@@ -71,6 +71,7 @@ class Client:
             "MPLCONFIGDIR": str(Path.home() / ".cache" / "matplotlib"),
             "USAGE_DATA_OPT_OUT": "True",
             "QBRAIN_IBM_TIMEOUT": str(TIMEOUT),
+            "QBRAIN_IBM_MAX_WAIT": str(LIMIT - PATIENCE),
         }
         self._process = subprocess.Popen(
             [sys.executable, str(Path(__file__).with_name("client.py"))],
@@ -90,6 +91,7 @@ class Client:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
+        self._process.kill()  # it holds nothing, and taking its imports down takes seconds
         self._process.wait(20)
         self._ready.close()
         self._process.stdout.close()
@@ -113,8 +115,10 @@ class Client:
         *,
         limit: float = LIMIT,
         kill: Callable[[], bool] | None = None,
+        by: int = signal.SIGKILL,
+        hurry: bool = True,
     ) -> Ended:
-        """Run ``qbrain`` with these arguments; killed (-9) once ``kill`` says so."""
+        """Run ``qbrain`` with these arguments; sent the signal ``by`` once ``kill`` says so."""
         assert self._process.stdin is not None
         out, err = folder / "stdout", folder / "stderr"
         order = {
@@ -123,23 +127,27 @@ class Client:
             "cwd": str(folder),
             "out": str(out),
             "err": str(err),
+            "hurry": hurry,
         }
         start = time.monotonic()
         print(json.dumps(order), file=self._process.stdin, flush=True)
         answer = self._read(20.0)
         assert answer is not None
-        process, ended, struck = int(answer["pid"]), None, False
+        process, ended, struck, late = int(answer["pid"]), None, False, False
         while ended is None:
             ended = self._read(0.02 if kill is not None and not struck else 0.25)
-            late = time.monotonic() - start > limit
-            if ended is None and not struck and (late or (kill is not None and kill())):
+            if ended is not None:
+                break
+            if time.monotonic() - start > limit:
                 os.kill(process, signal.SIGKILL)
+                late = True
+            elif not struck and kill is not None and kill():
+                os.kill(process, by)
                 struck = True
         seconds = time.monotonic() - start
         code = int(ended["code"])
-        endless = struck and seconds > limit
         return Ended(
-            None if endless else code,
+            None if late else code,
             seconds,
             float(ended["cpu"]),
             out.read_text(),
@@ -207,6 +215,7 @@ class Cell:
         mended: before a second resumed run, which must reach the end.
         again: arguments that this second one needs besides.
         patience: seconds until a run gives up.
+        lag: seconds by which the run takes the list of jobs to be behind.
         resends: how many jobs may run again, because the service lost them.
         stays: whether a session may stay open: nobody was told its id, or it could not be closed.
         fault: whether it is vacuous where no request met a fault.
@@ -226,11 +235,15 @@ class Cell:
     mended: Hook | None = None
     again: tuple[str, ...] = ()
     patience: float = PATIENCE
+    lag: float = 0.3
     resends: int = 0
     stays: bool = False
     fault: bool = True
     options: dict[str, Any] = field(default_factory=dict)
     arguments: tuple[str, ...] = ()
+
+
+NOTHING = Cell("undisturbed", lambda trial: None, fault=False)
 
 
 @dataclass(frozen=True)
@@ -273,7 +286,8 @@ class Runner:
         self._own = home is None
         self.home = Path(tempfile.mkdtemp(prefix="qbrain-faults-")) if home is None else home
         self._client = Client(self.home)
-        self._right: dict[str, list[Any]] = {}
+        # readings of a form to which nothing happened
+        self.known: dict[str, list[Any]] = {}
         self._number = 0
 
     def __enter__(self) -> Runner:
@@ -286,17 +300,18 @@ class Runner:
 
     def right(self, form: str) -> list[Any]:
         """Readings of a form to which nothing happened."""
-        if form not in self._right:
-            nothing = Cell("undisturbed", lambda trial: None, form=form)
-            with self._trial(nothing) as trial:
-                ended = self._run(nothing, trial)
+        if form not in self.known:
+            nothing = replace(NOTHING, form=form)
+            with self.trial(nothing) as trial:
+                ended = self.run(nothing, trial)
                 if ended.code != 0:
                     raise RuntimeError(f"the undisturbed run ended with {ended.code}: {ended.err}")
-                self._right[form] = _counts(trial.run)
-        return self._right[form]
+                self.known[form] = _counts(trial.run)
+        return self.known[form]
 
     @contextlib.contextmanager
-    def _trial(self, cell: Cell) -> Iterator[Trial]:
+    def trial(self, cell: Cell) -> Iterator[Trial]:
+        """A server and a folder for a cell."""
         self._number += 1
         folder = self.home / f"{self._number:05d}"
         folder.mkdir()
@@ -310,33 +325,41 @@ class Runner:
         shutil.rmtree(folder, ignore_errors=True)
 
     def command(
-        self, argv: list[str], trial: Trial, patience: float = PATIENCE, **more: Any
+        self, argv: list[str], trial: Trial, cell: Cell | None = None, **more: Any
     ) -> Ended:
-        """A command of ``qbrain`` in a trial's folder."""
-        environment = trial.server.environment() | {"QBRAIN_IBM_PATIENCE": str(patience)}
-        limit = LIMIT + patience - PATIENCE
+        """A command of ``qbrain`` in a trial's folder, with the cell's patience.
+
+        ``more``: see :meth:`Client.call`.
+        """
+        cell = NOTHING if cell is None else cell
+        environment = trial.server.environment() | {
+            "QBRAIN_IBM_PATIENCE": str(cell.patience),
+            "QBRAIN_IBM_LIST_LAG": str(cell.lag),
+        }
+        limit = LIMIT + cell.patience - PATIENCE
         return self._client.call(argv, trial.folder, environment, limit=limit, **more)
 
-    def _run(self, cell: Cell, trial: Trial) -> Ended:
+    def run(self, cell: Cell, trial: Trial, **more: Any) -> Ended:
+        """The run that a cell is about."""
         argv = ["run", "lmg", *FORMS[cell.form][0], "--execution-mode", cell.mode]
         argv += [*cell.arguments, "--out", "run", "--json"]
         kill = cell.kill
         ends = None if kill is None else lambda: kill(trial)
-        return self.command(argv, trial, cell.patience, kill=ends)
+        return self.command(argv, trial, cell, **{"kill": ends, **more})
 
     def _again(self, cell: Cell, trial: Trial, more: tuple[str, ...] = ()) -> Ended:
         if trial.begun:
-            return self.command(["resume", "run", "--json", *more], trial, cell.patience)
-        return self._run(cell, trial)
+            return self.command(["resume", "run", "--json", *more], trial, cell)
+        return self.run(cell, trial)
 
     def try_cell(self, cell: Cell) -> Report:
         """Run, heal, resume; say what was wrong."""
         right = self.right(cell.form)
         start = time.monotonic()
-        with self._trial(cell) as trial:
+        with self.trial(cell) as trial:
             server = trial.server
             cell.arrange(trial)
-            first = self._run(cell, trial)
+            first = self.run(cell, trial)
             met = not cell.fault or any(request.fault for request in server.log)
             wrong = list(self._judge(cell, trial, first, cell.codes))
             if first.code not in (None, KILLED) and not cell.stays and _open_sessions(server):

@@ -75,6 +75,7 @@ def test_ten_million_executions(
             sampler.run([circuit()] * circuits, shots=100_000)
 
 
+@pytest.mark.slow
 def test_twirls_count_as_circuits(sampler: Sampler, loopback: LoopbackIBM) -> None:
     loopback.hold()
     sampler.options.twirling.enable_measure = True
@@ -92,6 +93,7 @@ def test_limits_that_fail_the_job_instead(start_ibm: Callable[..., LoopbackIBM])
         result_of(job)
 
 
+@pytest.mark.slow
 def test_limits_of_the_configuration_may_be_left_alone(
     start_ibm: Callable[..., LoopbackIBM],
 ) -> None:
@@ -127,7 +129,14 @@ def test_tags_delays_and_times_beyond_the_limits(sampler: Sampler, loopback: Loo
     assert loopback.submissions() == 1
 
 
-@pytest.mark.parametrize("status", ["paused", "maintenance", "offline"])
+@pytest.mark.parametrize(
+    "status",
+    [
+        "paused",
+        pytest.param("maintenance", marks=pytest.mark.slow),
+        pytest.param("offline", marks=pytest.mark.slow),
+    ],
+)
 def test_a_device_that_does_not_run_keeps_jobs_waiting(
     sampler: Sampler, loopback: LoopbackIBM, status: str
 ) -> None:
@@ -172,6 +181,7 @@ def test_jobs_of_an_instance_out_of_time_wait(start_ibm: Callable[..., LoopbackI
     assert result_of(job)[0].data.c.num_shots == 10
 
 
+@pytest.mark.slow
 def test_jobs_of_an_instance_out_of_time_may_be_refused(
     start_ibm: Callable[..., LoopbackIBM],
 ) -> None:
