@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from .engine.config import load_config
+from .engine.stopping import how_to_go_on, open_missing_streams, watch_signals
 from .engine.system import System
 from .errors import EXIT_BAD_INPUT, exit_code
 from .options import with_options
@@ -318,6 +319,8 @@ def _fail(error: Exception, code: int) -> int:
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Never a traceback for a user's mistake."""
+    open_missing_streams()
+    watch_signals()
     sys.exit(run_command(arguments))
 
 
@@ -334,7 +337,7 @@ def run_command(arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:
         return _fail(Exception(error.format_message() or "see qbrain --help"), EXIT_BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        print("qbrain: interrupted; go on with: qbrain resume DIR", file=sys.stderr)
+        print(f"qbrain: interrupted; {how_to_go_on()}", file=sys.stderr)
         return EXIT_INTERRUPTED
     except Exception as error:
         known = exit_code(error)
