@@ -102,7 +102,7 @@ def write_whole(final: Path, content: bytes | Callable[[Path], None], inside: Pa
             # what a kill has left, or a link to somewhere else: both are removed, not followed
             part.unlink(missing_ok=True)
             if callable(content):
-                _fill(part, content)
+                content(part)
                 handle = os.open(part, os.O_RDWR | _NO_LINK | _BINARY)
             else:
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY
@@ -118,22 +118,6 @@ def write_whole(final: Path, content: bytes | Callable[[Path], None], inside: Pa
             raise
         sync_folder(final.parent)
     return final
-
-
-def _fill(part: Path, content: Callable[[Path], None]) -> None:
-    try:
-        content(part)
-    except OSError:
-        raise
-    except RuntimeError as error:
-        # HDF5 wraps the system's refusals in errors of its own
-        number = next((n for n in _REFUSALS if f"errno = {n}," in str(error)), None)
-        if number is None:
-            raise
-        raise OSError(number, os.strerror(number)) from None
-
-
-_REFUSALS = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EROFS, errno.ENOENT, errno.EACCES)
 
 
 def _remove(part: Path) -> None:

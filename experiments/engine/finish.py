@@ -63,11 +63,7 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
-    encoding = dict(outcome.encoding)
-    folder.write(
-        "result.nc",
-        lambda path: outcome.data.to_netcdf(path, engine="h5netcdf", encoding=encoding),
-    )
+    folder.write_dataset("result.nc", outcome.data, outcome.encoding)
     if circuits:
         folder.write_circuits("circuits.qpy", circuits)
     if draw:

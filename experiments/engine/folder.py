@@ -46,6 +46,7 @@ from .seals import digest_of_file, digest_of_json, seal, seal_toml, unseal, unse
 from .stopping import begun
 
 if TYPE_CHECKING:
+    import xarray as xr
     from qiskit import QuantumCircuit
 
 __all__ = ["FORMAT", "RunDirectory", "versions"]
@@ -190,6 +191,17 @@ class RunDirectory:
     def write(self, name: str, content: bytes | Callable[[Path], None]) -> Path:
         """Write a whole file, durably and atomically. A callable gets the path to write to."""
         return write_whole(self.path / name, content, self.path)
+
+    def write_dataset(
+        self, name: str, data: xr.Dataset, encoding: Mapping[str, Any] | None = None
+    ) -> Path:
+        """Write a dataset as netCDF.
+
+        It is made in memory: on a full disk the HDF5 library may take the process with it.
+        """
+        held = io.BytesIO()
+        data.to_netcdf(held, engine="h5netcdf", encoding=dict(encoding or {}))
+        return self.write(name, held.getvalue())
 
     def write_circuits(self, name: str, circuits: Sequence[QuantumCircuit]) -> Path:
         """Write circuits as QPY."""

@@ -116,7 +116,10 @@ def watch_signals() -> None:
     _watching = True
     numbers = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
     numbers = [n for n in numbers if signal.getsignal(n) != signal.SIG_IGN]
-    source, sink, forked = _start_helper(numbers)
+    try:
+        source, sink, forked = _start_helper(numbers)
+    except OSError:  # no pipe to be had: stops are Python's own
+        return
     _helper = sink if forked else -1
     for number in numbers:
         signal.signal(number, _told)

@@ -290,7 +290,7 @@ def _finish(
     began: float,
 ) -> dict[str, Any]:
     data = sweep_dataset(plan, outcomes, folder.path)
-    folder.write("sweep.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    folder.write_dataset("sweep.nc", data)
     picture = sweep_figure(data)
     folder.write("sweep.png", lambda path: save_figure(picture, path))
     failures = [

@@ -1,5 +1,7 @@
 """The command ``qbrain``, and ``python -m qbrain``."""
 
+import sys
+
 __all__ = ["main"]
 
 
@@ -9,8 +11,10 @@ def main() -> None:
 
     open_missing_streams()
     watch_signals()
-    from qbrain.experiments import cli
-
+    try:
+        from qbrain.experiments import cli
+    except OSError as error:  # too few open files, say
+        sys.exit(f"qbrain: cannot start: {error}")
     cli.main()
 
 
