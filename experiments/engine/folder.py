@@ -20,6 +20,7 @@ import json
 import platform
 import secrets
 import subprocess
+import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ _READ_AGAIN = ("result.nc", "circuits.qpy", "sweep.nc")
 _SUMS = "result.sha256"
 # the first format of QPY that holds no text for a computer algebra system to parse
 _OLDEST_QPY = 13
+# the HDF5 library is not for several threads at once
+_one_dataset = threading.Lock()
 _PACKAGES = ("qbrain", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy", "scipy")
 
 
@@ -199,8 +202,15 @@ class RunDirectory:
 
         It is made in memory: on a full disk the HDF5 library may take the process with it.
         """
+        from xarray.backends import H5NetCDFStore
+
         held = io.BytesIO()
-        data.to_netcdf(held, engine="h5netcdf", encoding=dict(encoding or {}))
+        # in a worker of a cluster the lock of to_netcdf is one of the whole cluster
+        store = H5NetCDFStore.open(held, mode="w", lock=_one_dataset)
+        try:
+            data.dump_to_store(store, encoding=dict(encoding or {}))
+        finally:
+            store.close()
         return self.write(name, held.getvalue())
 
     def write_circuits(self, name: str, circuits: Sequence[QuantumCircuit]) -> Path:
