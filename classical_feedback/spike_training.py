@@ -405,6 +405,8 @@ def array_digest(arrays: Mapping[str, Any]) -> str:
 def _load(file: Path, state: _State, plan: TrainingPlan) -> None:
     ours = jax.tree.leaves(state.trees())
     try:
+        if not file.is_file():  # a pipe of that name would keep us waiting
+            raise ValueError("it is no file")
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as held:
             record = dict(json.loads(str(held["record"])))
             leaves = [held[name] for name in sorted(held.files) if name != "record"]

@@ -132,11 +132,13 @@ class RunDirectory:
                     },
                     "versions": versions(),
                 }
-                run.write("run.toml", seal_toml(tomli_w.dumps({**head, **record})))
+                text = tomli_w.dumps({**head, **record})
+                run.write("run.toml", seal_toml(text))
+                run._head = tomllib.loads(text)
         except OSError as error:
-            text = why(error)
-            prefix = "" if text.startswith("out: ") else f"out: cannot write to {path}: "
-            raise RunDirectoryError(prefix + text) from None
+            reason = why(error)
+            prefix = "" if reason.startswith("out: ") else f"out: cannot write to {path}: "
+            raise RunDirectoryError(prefix + reason) from None
         begun(path)
         return run
 

@@ -32,12 +32,14 @@ def hold(folder: Path, *, unless_unwritable: bool = False) -> Iterator[None]:
     Raises:
         RunDirectoryError: another process holds it, or the file system cannot lock.
     """
-    from filelock import FileLock, Timeout  # for asyncio and sqlite, which take a while
+    with warnings.catch_warnings():
+        # without the system's locks there are those that a file's presence makes
+        warnings.simplefilter("ignore", UserWarning)
+        from filelock import FileLock, Timeout  # for asyncio and sqlite, which take a while
 
     lock = FileLock(folder / ".lock", timeout=0, thread_local=False)
     try:
         with warnings.catch_warnings():
-            # without the system's locks there are those that a file's presence makes
             warnings.simplefilter("ignore", UserWarning)
             lock.acquire()
     except Timeout:

@@ -216,6 +216,8 @@ _FIELDS = ("neurons", "bins", "layers", "weights_per", "memory", "readout", "ent
 def load_weights(path: Path) -> tuple[SpikeGenerator, Weights]:
     """What :func:`save_weights` wrote. Raises ``ConfigError`` for anything else."""
     try:
+        if path.exists() and not path.is_file():  # a pipe of that name would keep us waiting
+            raise ValueError("it is no file")
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as held:
             form = json.loads(str(held["generator"]))
             weights = {name: held[name] for name in held.files if name != "generator"}

@@ -130,7 +130,8 @@ def test_c_code_that_keeps_the_interpreter_is_ended_all_the_same(name, tmp_path)
     # a loop in C that never gives the interpreter away, as some libraries have
     code = STOPPABLE.format(work="sum(range(10**10))")
     process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [sys.executable, "-c", code], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )  # fmt: skip
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)
