@@ -134,7 +134,7 @@ def run_spikes(folder: str | Path, *, bin_s: float | None = None) -> SpikeData:
     rng = np.random.default_rng(config.seed)
     if config.backend == "exact" or config.evolution == "orbit":
         name = "exact_populations" if config.backend == "exact" else "raw_populations"
-        raster = draw_words(_populations(path / "result.nc", name), config.shots, rng)
+        raster = draw_words(_populations(run.finished_file("result.nc"), name), config.shots, rng)
     else:
         raster = _measured_words(run, config, rng)
     width = config.time / config.steps if bin_s is None else bin_s

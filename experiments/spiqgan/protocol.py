@@ -179,15 +179,17 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         """The noise of the folder's file, which is written once."""
         file, points = folder.path / "noise.npy", self.config.noise_points
         try:
-            if file.exists():
+            if folder.sealed_file(file.name) is not None:
                 noise = check_noise(self.config.generator, np.load(file, allow_pickle=False))
                 if noise.shape[:-2] != (points,):
                     raise ValueError(f"wanted {points} points, got {noise.shape}")
                 return noise
+        except RunDirectoryError:
+            raise
         except (OSError, ValueError, EOFError) as error:
             raise RunDirectoryError(f"{file}: not the noise of this run: {error}") from None
         drawn = self._drawn(weights)
-        folder.write(file.name, lambda path: np.save(path, drawn))
+        folder.write_sealed(file.name, lambda path: np.save(path, drawn))
         return drawn
 
     @property

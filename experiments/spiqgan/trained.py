@@ -13,6 +13,7 @@ from qbrain.reference.spiqgan.generator import DrawsWindows, sample
 from qbrain.reference.spiqgan.spike_controls import fit_independent, fit_space_time
 from qbrain.reference.spiqgan.spike_networks import SpikeGAN, dense_network
 
+from ..engine.durable import faults_in_a_sentence
 from ..engine.progress import progress
 from ..errors import ConfigError
 from ..spikes.config import MADE_HERE
@@ -146,9 +147,10 @@ def _train(
     checkpoint = folder / f"training-{name}.npz"
     with progress(plan.steps, 0, f"training {name}") as tick:
         try:
-            return fit_windows(
-                model, first, split, plan, checkpoint=checkpoint, report=_ticker(tick, name)
-            )
+            with faults_in_a_sentence(checkpoint, "cannot be written"):
+                return fit_windows(
+                    model, first, split, plan, checkpoint=checkpoint, report=_ticker(tick, name)
+                )
         except TrainingError as error:
             raise ConfigError(f"{name}: {error}") from None
 

@@ -618,8 +618,10 @@ def test_a_series_and_a_number_of_one_name_are_both_kept(swept):
 
 def test_a_sweep_of_an_earlier_version_is_refused_in_one_line(finished, tmp_path):
     cut = copied(finished[0], tmp_path / "sweep")
-    record = (cut / "sweep.toml").read_text()
-    (cut / "sweep.toml").write_text(record.replace("format = 2\n", ""))
+    # nothing was sealed then: neither the record nor the lines of the journal
+    record = (cut / "sweep.toml").read_text().partition("\n")[2]
+    record = record.replace("format = 2\n", "").replace("sealed = true\n", "")
+    (cut / "sweep.toml").write_text(record)
     done = qbrain("resume", "sweep", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "wanted a sweep of format 2" in done.stderr
