@@ -271,6 +271,26 @@ class RunDirectory:
         # written last: where it is, the circuits are
         self.write(f"sent/{number:04d}.json", seal(record, self._salt))
 
+    def write_record(self, name: str, record: Mapping[str, Any]) -> Path:
+        """Write a JSON object with its checksum; :meth:`read_record` reads it back."""
+        file = self.path / name
+        make_folder(file.parent, self.path)
+        return self.write(name, seal(record, self._salt))
+
+    def read_record(self, name: str) -> dict[str, Any] | None:
+        """What :meth:`write_record` wrote, None if there is no such file.
+
+        Raises ``RunDirectoryError`` for one that is damaged.
+        """
+        file = self.path / name
+        raw = read_whole(file)
+        if raw is None:
+            return None
+        try:
+            return unseal(raw, self._salt, wanted=self._sealed)
+        except (ValueError, KeyError, RecursionError) as error:
+            raise RunDirectoryError(f"{file}: not intact: {why(error)}") from None
+
     def sent(self, number: int) -> tuple[list[QuantumCircuit], list[Heading], list[bool]] | None:
         """Circuits, headings and ``keep`` of a job that was made ready; None if it was not.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ from .progress import tell
 from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
 from .sent import keep_facts, kept_facts
+from .stopping import on_stop
 from .system import System
 
 __all__ = [
@@ -244,11 +246,12 @@ def _measured(
             tell=tell,
         )
     try:
-        measured = dispatcher.run()
+        with ExitStack() as stack:
+            if submits(sampler):
+                stack.callback(sampler.close)
+                stack.enter_context(on_stop(sampler.close, "the device's session"))
+            measured = dispatcher.run()
     except DeviceFault as error:
         raise DeviceError(f"{error}; {_way_on(error, folder)}") from error
-    finally:
-        if submits(sampler):
-            sampler.close()
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

@@ -10,7 +10,6 @@ collected, without its device, its calibration, or a compiler.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from qbrain.backends.ibm_device import DeviceFacts
@@ -26,8 +25,7 @@ _DEVICE = "device.json"
 
 def keep_facts(folder: RunDirectory, facts: DeviceFacts) -> None:
     """Write what is known of the device; before the first job is sent."""
-    text = json.dumps(facts.record(), allow_nan=False) + "\n"
-    folder.write(_DEVICE, text.encode())
+    folder.write_record(_DEVICE, facts.record())
 
 
 def kept_facts(folder: RunDirectory) -> DeviceFacts | None:
@@ -35,13 +33,15 @@ def kept_facts(folder: RunDirectory) -> DeviceFacts | None:
 
     Raises ``RunDirectoryError`` for a file that is damaged.
     """
-    file = folder.path / _DEVICE
-    if not file.exists():
+    record = folder.read_record(_DEVICE)
+    if record is None:
         return None
     try:
-        return DeviceFacts.from_record(json.loads(file.read_text(encoding="utf-8")))
-    except Exception as error:  # a damaged file makes the reader fail in any way
-        raise RunDirectoryError(f"{file}: not an intact record of a device: {error}") from None
+        return DeviceFacts.from_record(record)
+    except Exception as error:  # another file makes the reader fail in any way
+        raise RunDirectoryError(
+            f"{folder.path / _DEVICE}: not the record of a device: {error}"
+        ) from None
 
 
 class FolderTicket:
@@ -61,20 +61,18 @@ class FolderTicket:
 
         Raises ``RunDirectoryError`` for a file that is damaged.
         """
-        if not self.path.exists():
-            return None
         try:
-            return Ticket.from_record(json.loads(self.path.read_text(encoding="utf-8")))
-        except (OSError, KeyError, TypeError, ValueError) as error:
+            record = self._folder.read_record(self._name)
+            return None if record is None else Ticket.from_record(record)
+        except (RunDirectoryError, KeyError, TypeError, ValueError) as error:
             raise RunDirectoryError(
-                f"{self.path}: not an intact ticket of a job: {error}; where it is removed, the "
-                "job is looked for by its tag"
+                f"{self.path}: not an intact ticket of a job ({error}); where the file is "
+                "removed, the job is looked for by its tag"
             ) from None
 
     def write(self, ticket: Ticket) -> None:
         """Keep it; on disk when this returns."""
-        text = json.dumps(ticket.record(), allow_nan=False) + "\n"
-        self._folder.write(self._name, text.encode())
+        self._folder.write_record(self._name, ticket.record())
 
     def keep_answer(self, text: str) -> str:
         """Keep an answer that cannot be used, as it came; returns where."""
