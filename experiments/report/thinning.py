@@ -15,7 +15,6 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.collections import Collection, QuadMesh
 from matplotlib.figure import Figure
-from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike, NDArray
 
