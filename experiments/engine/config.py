@@ -28,6 +28,7 @@ from pydantic import (
 from ..errors import ConfigError, NotApplicable
 
 __all__ = [
+    "MOST_TIMES",
     "BaseConfig",
     "analysis_field",
     "circuit_field",
@@ -50,6 +51,7 @@ LARGEST, SMALLEST = 1e6, 1e-12
 # the largest whole number that TOML and netCDF hold
 LARGEST_SEED = 2**63 - 1
 MOST_SHOTS = 10**7
+MOST_TIMES = "a run keeps what it finds at each of its times"
 _LONG = 80  # characters without a space that a message repeats
 
 
@@ -97,7 +99,8 @@ def group_of(model: type[BaseConfig], name: str) -> Group:
 
 
 def _short(text: str) -> str:
-    """The text with very long words cut in the middle."""
+    """The text on one line, with very long words cut in the middle."""
+    text = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
     return re.sub(rf"(\S{{{_LONG // 2}}})\S{{{_LONG},}}(\S{{8}})", r"\1…\2", text)
 
 
@@ -295,7 +298,7 @@ class BaseConfig(BaseModel):
                 wanted = f"{'0 or ' if zero else ''}at least {_power(smallest)} in size"
             else:
                 continue
-            raise ConfigError(f"{name}: wanted {wanted}, got {value:g}{why}")
+            raise ConfigError(f"{name}: wanted {wanted}, got {value!r}{why}")
 
     def refuse_ignored(self) -> None:
         """Refuse settings that were given but would have no effect."""

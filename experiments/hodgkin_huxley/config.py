@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar, Literal
 
-from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.config import MOST_TIMES, analysis_field, circuit_field, model_field
 from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
@@ -59,7 +59,11 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     )
     time: float = model_field(50.0, gt=0, description="duration in ms")
     steps: int = analysis_field(
-        100, ge=1, description="feedback steps; gates are read steps+1 times"
+        100,
+        ge=1,
+        le=10**6,
+        why=MOST_TIMES,
+        description="feedback steps; gates are read steps+1 times",
     )
 
     reading: Literal["gates", "channels"] = circuit_field(
@@ -68,11 +72,17 @@ class HodgkinHuxleyConfig(MitigatedConfig):
         "gates a channel, read jointly",
     )
     copies: int = circuit_field(
-        1, ge=1, description="copies of every gate in a circuit, averaged over"
+        1,
+        ge=1,
+        le=64,
+        why="each copy is a qubit",
+        description="copies of every gate in a circuit, averaged over",
     )
     window: int | None = circuit_field(
         None,
         ge=1,
+        le=1000,
+        why="each step replayed is a collision of every gate",
         description="steps that a circuit replays, from what was read before them (default: "
         f"{IDEAL_WINDOW}, and 1 under noise)",
     )
@@ -110,9 +120,6 @@ class HodgkinHuxleyConfig(MitigatedConfig):
 
     def refuse_ignored(self) -> None:
         """Refuse combinations without meaning, and settings that would do nothing."""
-        for name in ("amplitude", "reversal", "alpha0", "frequency"):
-            if abs(getattr(self, name)) > 1e6:
-                raise ConfigError(f"{name}: wanted at most 1e6 in size, got {getattr(self, name)}")
         if self.drive == "constant":
             self._refuse("a constant current has no frequency", "frequency")
         if self.drive in ("constant", "classical"):

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.config import MOST_TIMES, analysis_field, circuit_field, model_field
 from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
@@ -41,7 +41,13 @@ class OpenSystemConfig(MitigatedConfig):
 
     renamed: ClassVar[Mapping[str, str]] = {"feedback": "controller"}
 
-    neurons: int = model_field(2, ge=1, description="number N of neurons that share the bath")
+    neurons: int = model_field(
+        2,
+        ge=1,
+        le=2000,
+        why="the master equation has N³/6 numbers",
+        description="number N of neurons that share the bath",
+    )
     cutoff: float = model_field(3.5, gt=0, description="cutoff ω_c of the bath's spectrum")
     exponent: float = model_field(1.0, gt=0, description="exponent s of the spectrum (1: Ohmic)")
     occupation: Literal["zero", "boltzmann", "bose"] = model_field(
@@ -65,8 +71,16 @@ class OpenSystemConfig(MitigatedConfig):
     )
     azimuth: float = model_field(0.0, description="start tilted: its azimuth")
     time: float = model_field(6.0, gt=0, description="duration in 1/g")
-    steps: int = analysis_field(24, ge=1, description="steps; spins are read steps+1 times")
-    substeps: int = circuit_field(1, ge=1, description="collisions a step")
+    steps: int = analysis_field(
+        24, ge=1, le=10**5, why=MOST_TIMES, description="steps; spins are read steps+1 times"
+    )
+    substeps: int = circuit_field(
+        1,
+        ge=1,
+        le=1000,
+        why="each is a collision with every neuron",
+        description="collisions a step",
+    )
 
     controller: Literal["none", "homeostasis"] = model_field(
         "none", description="homeostasis: η of the next step set from the measured ⟨S_z⟩"

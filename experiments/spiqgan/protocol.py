@@ -31,7 +31,7 @@ from ..spikes.data import SpikeData
 from ..spikes.fitting import save_weights
 from .backend import backend_result
 from .circuits import Bound, Template
-from .config import SpiQGANConfig
+from .config import SpiQGANConfig, is_file
 from .measured import Measured
 from .result import outcome_of
 from .source import Source
@@ -72,7 +72,7 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         self._bound: Bound | None = None
         self._weights: dict[str, Any] | None = None
         # a resumed run has a copy of its own, should this one be gone
-        if config.weights is not None and Path(config.weights).is_file():
+        if config.weights is not None and is_file(config.weights):
             self._weights = loaded_weights(config, Path(config.weights))
         self.mitigated = self._is_mitigated()
         self.template = None if bench is None else Template(config.generator, bench.target)
