@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .engine.config import load_config
+from .engine.config import load_config, short
 from .engine.system import System
 from .errors import EXIT_BAD_INPUT, exit_code
 from .options import with_options
@@ -311,7 +311,7 @@ def compare(
 
 
 def _fail(error: Exception, code: int) -> int:
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = short(" ".join(str(error).split())) or type(error).__name__
     print(f"qbrain: {message}", file=sys.stderr)
     return code
 

@@ -36,6 +36,7 @@ __all__ = [
     "group_of",
     "load_config",
     "model_field",
+    "short",
 ]
 
 Group = Literal["model", "circuits", "device", "analysis"]
@@ -98,7 +99,7 @@ def group_of(model: type[BaseConfig], name: str) -> Group:
     return group  # type: ignore[no-any-return]
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """The text on one line, with very long words cut in the middle."""
     text = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
     return re.sub(rf"(\S{{{_LONG // 2}}})\S{{{_LONG},}}(\S{{8}})", r"\1…\2", text)
@@ -110,7 +111,7 @@ def _as_given(value: Any) -> str:
         text = repr(value)
     except ValueError:  # a whole number of thousands of digits
         return "a number of thousands of digits"
-    return _short(text if len(text) <= 2 * _LONG else f"{text[:_LONG]}…{text[-8:]}")
+    return short(text if len(text) <= 2 * _LONG else f"{text[:_LONG]}…{text[-8:]}")
 
 
 def _one_line(error: ValidationError, model: type[BaseConfig]) -> str:
@@ -123,7 +124,7 @@ def _one_line(error: ValidationError, model: type[BaseConfig]) -> str:
             continue
         name = ".".join(str(x) for x in fault["loc"]) or "configuration"
         if fault["type"] == "extra_forbidden":
-            parts.append(f"{_short(name)}: no such field")
+            parts.append(f"{short(name)}: no such field")
             continue
         wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         wanted = wanted.split(", unable to parse")[0]
@@ -142,7 +143,7 @@ def _refusal(error: ValidationError, model: type[BaseConfig]) -> ConfigError:
     cause = faults[0].get("ctx", {}).get("error") if len(faults) == 1 else None
     if isinstance(cause, ConfigError):
         # a combination that is refused keeps its own class
-        return type(cause)(_short(str(cause)))
+        return type(cause)(short(str(cause)))
     return ConfigError(_one_line(error, model))
 
 
@@ -357,5 +358,5 @@ def load_config(model: type[C], path: Path | None, overrides: Mapping[str, Any])
         except RecursionError:
             raise ConfigError(f"config: {path} is not TOML for us: nested too deeply") from None
         except ValueError as error:  # also whole numbers of thousands of digits
-            raise ConfigError(f"config: {path} is not TOML: {_short(str(error))}") from None
+            raise ConfigError(f"config: {path} is not TOML: {short(str(error))}") from None
     return model.from_mapping({**values, **overrides})

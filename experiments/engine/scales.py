@@ -13,7 +13,7 @@ _MOST = 20
 def parse_scales(text: str) -> tuple[float, ...]:
     """The noise scales that a text names.
 
-    Raises ``ValueError`` unless they are 1 and at least one larger number (and at most 19), rising, below 100.
+    Raises ``ValueError`` unless they are 1 and one to 19 larger numbers, rising, below 100.
     """
     wanted = ValueError("numbers joined by commas, 1 first and rising, such as 1,1.5,2")
     try:
