@@ -167,6 +167,7 @@ class BaseConfig(BaseModel):
         description="exact, statevector, aer, fake_<device> (noise of a device snapshot), "
         "ibm_<device> (the device itself), or a backend of your own by its entry point or as "
         "package.module:factory",
+        max_length=200,
     )
     shots: int = circuit_field(
         4000,

@@ -23,6 +23,7 @@ from qiskit.transpiler import Target
 
 from .config import BaseConfig
 from .folder import RunDirectory
+from .needs import Need, circuit_needs
 from .readings import Heading, Reading, Role, Scalar
 from .sampler import RunSampler
 
@@ -280,6 +281,14 @@ class Experiment(ABC, Generic[K, M]):
     @abstractmethod
     def qubits_of(cls, config: K) -> int:
         """How many qubits the largest circuit has; not asked for on backend ``exact``."""
+
+    @classmethod
+    def needs(cls, config: K) -> Sequence[Need]:
+        """What a run takes of this machine, by its configuration alone; rough.
+
+        Where a system does not say: that of simulating its largest circuit.
+        """
+        return circuit_needs(config, cls.qubits_of(config)) if config.runs_circuits else []
 
     @classmethod
     def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> RunSampler:

@@ -17,6 +17,7 @@ from .experiment import Bench, Experiment
 from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
+from .needs import guard_needs
 from .plan import costs_of, guard_qpu_seconds
 from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
@@ -92,6 +93,7 @@ def start(
     longer than ``max_qpu_seconds``; finished jobs stay on disk in every case.
     """
     config = seeded(config)
+    guard_needs(system, config)
     began = time.perf_counter()
     experiment, bench, sampler = make_experiment(system, config, None, place)
     if bench is not None:
@@ -140,6 +142,7 @@ def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, An
         raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
     if config.seed is None:
         config = config.model_copy(update={"seed": 0})
+    guard_needs(system, config)
     experiment, bench, _ = make_experiment(system, config, None, place)
     assert bench is not None
     return costs_of(system.name, experiment, bench)

@@ -25,6 +25,7 @@ from qbrain.reference.spiqgan.generator import latent_noise
 from ..engine.calibration import calibration_tasks, measured_readout
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
 from ..engine.folder import RunDirectory
+from ..engine.needs import Need
 from ..engine.sampler import RunSampler
 from ..errors import ConfigError, NotApplicable, RunDirectoryError
 from ..spikes.data import SpikeData
@@ -33,6 +34,7 @@ from .backend import backend_result
 from .circuits import Bound, Template
 from .config import SpiQGANConfig, is_file
 from .measured import Measured
+from .needs import spiqgan_needs
 from .result import outcome_of
 from .source import Source
 from .trained import (
@@ -92,6 +94,11 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
     def qubits_of(cls, config: SpiQGANConfig) -> int:
         """Neurons and memory."""
         return int(config.generator.qubits)
+
+    @classmethod
+    def needs(cls, config: SpiQGANConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return spiqgan_needs(config)
 
     @classmethod
     def open_sampler(
