@@ -190,6 +190,10 @@ class QlifConfig(MitigatedConfig):
             raise ConfigError(
                 f"ticks: wanted at most {MOST_SPIKES} in all neurons together, got {size}"
             )
+        if self.tick > 100 * self.tau:
+            raise ConfigError(
+                f"tick: wanted at most 100 tau, after which a voltage is forgotten, got {self.tick}"
+            )
         # a wrong number of angles
         _ = self.angle_rows
         if self.settings == "fixed":
