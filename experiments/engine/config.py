@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from annotated_types import Gt
+from annotated_types import Gt, Le
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -295,8 +295,10 @@ class BaseConfig(BaseModel):
             if abs(value) > largest:
                 wanted = f"at most {_power(largest)} in size"
             elif abs(value) < smallest:
-                field = type(self).model_fields[name]
-                zero = not any(isinstance(m, Gt) for m in field.metadata)
+                bounds = type(self).model_fields[name].metadata
+                if any(isinstance(m, Le) for m in bounds):
+                    continue  # an angle or a fraction, which nothing is divided by
+                zero = not any(isinstance(m, Gt) for m in bounds)
                 wanted = f"{'0 or ' if zero else ''}at least {_power(smallest)} in size"
             else:
                 continue

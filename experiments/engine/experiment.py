@@ -24,6 +24,7 @@ from qiskit.transpiler import Target
 from .config import BaseConfig
 from .folder import RunDirectory
 from .needs import Need, circuit_needs
+from .pieces import Pieces
 from .readings import Heading, Reading, Role, Scalar
 from .sampler import RunSampler
 
@@ -247,6 +248,7 @@ class Outcome:
         values: of the template beside those of the base; called when the page is made.
         budget: rows (source of error, size) that together explain ``fit.rmse``.
         encoding: of the dataset's variables on disk.
+        large: variables of the dataset that are written piece by piece.
     """
 
     title: str
@@ -259,6 +261,7 @@ class Outcome:
     values: Callable[[], Mapping[str, Any]] = dict
     budget: Sequence[tuple[str, float | None]] = ()
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    large: Mapping[str, Pieces] = field(default_factory=dict)
 
 
 class Experiment(ABC, Generic[K, M]):

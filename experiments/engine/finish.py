@@ -11,6 +11,7 @@ from ..report.figure import inline_svg, save_figure
 from ..report.page import render_page, validation_table
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
+from .pieces import write_dataset
 from .readings import Reading, checked
 
 __all__ = ["circuit_facts", "draw_circuit", "render_outcome", "result_of", "write_run"]
@@ -63,10 +64,9 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
-    encoding = dict(outcome.encoding)
     folder.write(
         "result.nc",
-        lambda path: outcome.data.to_netcdf(path, engine="h5netcdf", encoding=encoding),
+        lambda path: write_dataset(path, outcome.data, outcome.encoding, outcome.large),
     )
     if circuits:
         folder.write_circuits("circuits.qpy", circuits)
