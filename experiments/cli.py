@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from .engine.config import load_config, short
+from .engine.progress import telling
 from .engine.system import System
 from .errors import EXIT_BAD_INPUT, exit_code
 from .options import with_options
@@ -325,7 +326,8 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Do what the arguments say and return the exit code."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
+        with telling():
+            code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt  # which typer has turned into the code
         return code if isinstance(code, int) else 0

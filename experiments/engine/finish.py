@@ -12,6 +12,7 @@ from ..report.page import render_page, validation_table
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
 from .pieces import write_dataset
+from .progress import say
 from .readings import Reading, checked
 
 __all__ = ["circuit_facts", "draw_circuit", "render_outcome", "result_of", "write_run"]
@@ -64,6 +65,7 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
+    say("writing result.nc")
     folder.write(
         "result.nc",
         lambda path: write_dataset(path, outcome.data, outcome.encoding, outcome.large),
@@ -71,6 +73,7 @@ def write_run(
     if circuits:
         folder.write_circuits("circuits.qpy", circuits)
     if draw:
+        say("drawing")
         picture = outcome.picture()
         folder.write("figure.png", lambda path: save_figure(picture, path))
         page = render_outcome(outcome, result, folder.record(), readings, circuits, picture)

@@ -17,6 +17,7 @@ from qbrain.backends.needs import Need, simulator_need
 
 from ..errors import ConfigError
 from .config import BaseConfig
+from .progress import say
 
 __all__ = [
     "Need",
@@ -169,6 +170,7 @@ def guard_needs(system: Loadable, config: BaseConfig) -> None:
                 seconds_in_words(seconds),
             )
         )
+    say("working out the exact answer")
     if seconds > TOLD_SECONDS or memory > TOLD_BYTES:
         print(
             f"qbrain: this run takes about {seconds_in_words(seconds)} and "

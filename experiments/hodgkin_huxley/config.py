@@ -35,7 +35,9 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     amplitude: float = model_field(
         30.0, description="I0 of the constant and the classical drive, in µA/cm²"
     )
-    frequency: float = model_field(0.5, gt=0, description="Ω of the drive in rad/ms")
+    frequency: float = model_field(
+        0.5, gt=0, smallest=1e-3, largest=1e3, description="Ω of the drive in rad/ms"
+    )
     alpha0: float = model_field(
         1.0, ge=0, description="amplitude α0 of the source's coherent states"
     )
@@ -51,13 +53,17 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     source_capacitance: float = model_field(1e-5, gt=0, description="C_s of the source")
     capacitance: float = model_field(1.0, gt=0, description="C of the membrane in µF/cm²")
     z_min: float = model_field(
-        1 / 36, gt=0, description="impedance Z_min of the open channel in kΩ·cm² (K)"
+        1 / 36,
+        gt=0,
+        smallest=1e-6,
+        largest=1e3,
+        description="impedance Z_min of the open channel in kΩ·cm² (K)",
     )
     reversal: float = model_field(-12.0, description="V_K in mV from rest")
     initial_n: float | None = model_field(
         None, ge=0, le=1, description="gate variable n at the start (default: at rest)"
     )
-    time: float = model_field(50.0, gt=0, description="duration in ms")
+    time: float = model_field(50.0, gt=0, smallest=1e-6, largest=1e5, description="duration in ms")
     steps: int = analysis_field(
         100,
         ge=1,
