@@ -58,7 +58,7 @@ _LONG = 80  # characters without a space that a message repeats
 
 def _in_group(group: Group, default: Any, options: Mapping[str, Any]) -> Any:
     own = dict(options)
-    extra = {"group": group}
+    extra: dict[str, Any] = {"group": group}
     extra |= {name: own.pop(name) for name in ("largest", "smallest", "why") if name in own}
     return Field(default, json_schema_extra=extra, **own)
 
