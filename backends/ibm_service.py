@@ -63,7 +63,7 @@ def _bounded_sessions(timeout: float) -> Iterator[None]:
         session.mount("https://", HTTPAdapter(max_retries=0))
 
     with _opening_lock:
-        RetrySession.__init__ = bounded  # type: ignore[method-assign]
+        RetrySession.__init__ = bounded  # type: ignore[assignment, method-assign]
         try:
             yield
         finally:

@@ -18,8 +18,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .engine.config import load_config
+from .engine.config import load_config, short
 from .engine.durable import why
+from .engine.progress import telling
 from .engine.stopping import (
     BROKEN_PIPE,
     current_folder,
@@ -363,7 +364,7 @@ def compare(
 
 
 def _fail(error: BaseException, code: int) -> int:
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = short(" ".join(str(error).split())) or type(error).__name__
     with contextlib.suppress(OSError):
         print(f"qbrain: {message}", file=sys.stderr)
     return code
@@ -430,7 +431,8 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Do what the arguments say and return the exit code."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
+        with telling():
+            code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt  # which typer has turned into the code
         sys.stdout.flush()

@@ -23,6 +23,8 @@ from qiskit.transpiler import Target
 
 from .config import BaseConfig
 from .folder import RunDirectory
+from .needs import Need, circuit_needs
+from .pieces import Pieces
 from .readings import Heading, Reading, Role, Scalar
 from .sampler import RunSampler
 
@@ -246,6 +248,7 @@ class Outcome:
         values: of the template beside those of the base; called when the page is made.
         budget: rows (source of error, size) that together explain ``fit.rmse``.
         encoding: of the dataset's variables on disk.
+        large: variables of the dataset that are written piece by piece.
     """
 
     title: str
@@ -258,6 +261,7 @@ class Outcome:
     values: Callable[[], Mapping[str, Any]] = dict
     budget: Sequence[tuple[str, float | None]] = ()
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    large: Mapping[str, Pieces] = field(default_factory=dict)
 
 
 class Experiment(ABC, Generic[K, M]):
@@ -280,6 +284,14 @@ class Experiment(ABC, Generic[K, M]):
     @abstractmethod
     def qubits_of(cls, config: K) -> int:
         """How many qubits the largest circuit has; not asked for on backend ``exact``."""
+
+    @classmethod
+    def needs(cls, config: K) -> Sequence[Need]:
+        """What a run takes of this machine, by its configuration alone; rough.
+
+        Where a system does not say: that of simulating its largest circuit.
+        """
+        return circuit_needs(config, cls.qubits_of(config)) if config.runs_circuits else []
 
     @classmethod
     def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> RunSampler:

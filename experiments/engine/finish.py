@@ -12,6 +12,7 @@ from ..report.figure import inline_svg, save_figure
 from ..report.page import render_page, validation_table
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
+from .progress import say
 from .readings import Reading, checked
 
 __all__ = ["circuit_facts", "draw_circuit", "render_outcome", "result_of", "write_run"]
@@ -65,10 +66,12 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
-    folder.write_dataset("result.nc", outcome.data, outcome.encoding)
+    say("writing result.nc")
+    folder.write_dataset("result.nc", outcome.data, outcome.encoding, outcome.large)
     if circuits:
         folder.write_circuits("circuits.qpy", _named(circuits))
     if draw:
+        say("drawing")
         picture = outcome.picture()
         folder.write("figure.png", lambda path: save_figure(picture, path))
         page = render_outcome(outcome, result, folder.record(), readings, circuits, picture)

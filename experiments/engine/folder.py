@@ -42,6 +42,7 @@ from .durable import (
     write_whole,
 )
 from .locks import hold
+from .pieces import Pieces, append_large
 from .readings import Heading
 from .seals import digest_of_file, digest_of_json, seal, seal_toml, unseal, unseal_toml
 from .stopping import begun
@@ -198,22 +199,35 @@ class RunDirectory:
         return write_whole(self.path / name, content, self.path)
 
     def write_dataset(
-        self, name: str, data: xr.Dataset, encoding: Mapping[str, Any] | None = None
+        self,
+        name: str,
+        data: xr.Dataset,
+        encoding: Mapping[str, Any] | None = None,
+        large: Mapping[str, Pieces] | None = None,
     ) -> Path:
         """Write a dataset as netCDF.
 
-        It is made in memory: on a full disk the HDF5 library may take the process with it.
+        It is made in memory: on a full disk the HDF5 library may take the process with it. Only the
+        variables in ``large`` are written to the disk piece by piece.
         """
         from xarray.backends import H5NetCDFStore
 
+        own = {n: value for n, value in (encoding or {}).items() if n not in (large or {})}
         held = io.BytesIO()
         # in a worker of a cluster the lock of to_netcdf is one of the whole cluster
         store = H5NetCDFStore.open(held, mode="w", lock=_one_dataset)
         try:
-            data.dump_to_store(store, encoding=dict(encoding or {}))
+            data.drop_vars(list(large or {})).dump_to_store(store, encoding=own)
         finally:
             store.close()
-        return self.write(name, held.getvalue())
+        if not large:
+            return self.write(name, held.getvalue())
+
+        def fill(path: Path) -> None:
+            path.write_bytes(held.getvalue())
+            append_large(path, data, large)
+
+        return self.write(name, fill)
 
     def write_circuits(self, name: str, circuits: Sequence[QuantumCircuit]) -> Path:
         """Write circuits as QPY."""

@@ -18,6 +18,7 @@ from .experiment import Bench, Experiment
 from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
+from .needs import guard_needs
 from .plan import costs_of, guard_qpu_seconds
 from .progress import tell
 from .run_sampler import open_place_of_run
@@ -96,6 +97,7 @@ def start(
     longer than ``max_qpu_seconds``; finished jobs stay on disk in every case.
     """
     config = seeded(config)
+    guard_needs(system, config)
     began = time.perf_counter()
     experiment, bench, sampler = make_experiment(system, config, None, place)
     if submits(sampler):
@@ -162,6 +164,7 @@ def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, An
         raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
     if config.seed is None:
         config = config.model_copy(update={"seed": 0})
+    guard_needs(system, config)
     experiment, bench, sampler = make_experiment(system, config, None, place)
     assert bench is not None
     if not submits(sampler):

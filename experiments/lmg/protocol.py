@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from qbrain.backends.stateful import StatefulSampler
 from qbrain.reference.lmg import initial_excitations
 
 from ..engine.experiment import Bench, Experiment, Outcome, Protocol
+from ..engine.needs import Need
 from ..engine.sampler import RunSampler
 from .brain import Brain
 from .circuits import qubits_needed
@@ -18,6 +19,7 @@ from .forms.incremental import incremental
 from .forms.orbit import orbit
 from .forms.relax import relax
 from .forms.replay import replay
+from .needs import lmg_needs
 from .points import Measured, PointCircuits
 from .relaxation import MOST_ROUNDS
 from .result import outcome_of
@@ -50,6 +52,11 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
     def qubits_of(cls, config: LMGConfig) -> int:
         """Neurons, or the qubits of their parity sector."""
         return qubits_needed(config, initial_excitations(config.neurons, config.initial))
+
+    @classmethod
+    def needs(cls, config: LMGConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return lmg_needs(config)
 
     @classmethod
     def open_sampler(

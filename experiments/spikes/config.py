@@ -39,6 +39,7 @@ class RecordingConfig(BaseConfig):
     trials: int | None = model_field(
         None,
         ge=1,
+        le=10**6,
         description="cut a recording without trials into so many of equal length; where trials "
         "are numbered, how many there are, silent ones included",
     )

@@ -10,7 +10,7 @@ from pydantic import field_validator
 
 from qbrain.circuits.arguments import CircuitError
 
-from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.config import LARGEST_SEED, analysis_field, circuit_field, model_field
 from ..errors import ConfigError, NotApplicable
 from ..spikes.config import RecordingConfig
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # PennyLane and JAX are an extra, and take seconds to import
     from qbrain.classical_feedback.spike_training import TrainingPlan
     from qbrain.reference.spiqgan.generator import SpiQGAN
 
-__all__ = ["CONTROLS", "FREE_CONTROLS", "TRAINED_CONTROLS", "SpiQGANConfig"]
+__all__ = ["CONTROLS", "FREE_CONTROLS", "TRAINED_CONTROLS", "SpiQGANConfig", "is_file"]
 
 FREE_CONTROLS = ("independent", "dichotomised-gaussian")
 TRAINED_CONTROLS = ("classical", "spike-gan", "no-entangling")
@@ -29,6 +29,14 @@ _TRAINING = (
     "training_steps", "batch", "generator_batch", "generator_rate", "critic_rate", "rate_weight",
     "covariance_weight", "count_weight", "patience",
 )  # fmt: skip
+
+
+def is_file(name: str) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
 
 
 class SpiQGANConfig(RecordingConfig):
@@ -48,21 +56,35 @@ class SpiQGANConfig(RecordingConfig):
     )
     shots: int = circuit_field(400, ge=1, description="measurements of each circuit")
 
-    bins: int = model_field(8, ge=1, description="bins of a window")
+    bins: int = model_field(
+        8, ge=1, le=1000, why="each bin is a circuit", description="bins of a window"
+    )
     test_fraction: float = model_field(
         0.2, gt=0, lt=1, description="fraction of the trials held out for the results"
     )
     validation_fraction: float = model_field(
         0.15, gt=0, lt=1, description="fraction of the trials for stopping the training"
     )
-    split_seed: int = model_field(0, ge=0, description="seed of which trials are held out")
+    split_seed: int = model_field(
+        0, ge=0, le=LARGEST_SEED, description="seed of which trials are held out"
+    )
 
-    layers: int = model_field(5, ge=1, description="how often the noise is uploaded")
+    layers: int = model_field(
+        5,
+        ge=1,
+        le=100,
+        why="each has a gate a qubit in every bin",
+        description="how often the noise is uploaded",
+    )
     weights_per: Literal["bin", "shared", "recurrent"] = model_field(
         "bin", description="a circuit a bin, one for all, or one whose memory qubits go on"
     )
     memory: int | None = model_field(
-        None, ge=1, description="recurrent: memory qubits kept from bin to bin (default: 1)"
+        None,
+        ge=1,
+        le=12,
+        why="neurons and memory are simulated as one dense vector",
+        description="recurrent: memory qubits kept from bin to bin (default: 1)",
     )
     emission: Literal["sigmoid", "words"] = model_field(
         "sigmoid", description="spikes by σ(a⟨Z⟩+b), or as the bits of one shot"
@@ -72,10 +94,12 @@ class SpiQGANConfig(RecordingConfig):
     weights: str | None = analysis_field(
         None, description="weights of an earlier run; nothing is trained"
     )
-    training_steps: int = analysis_field(4000, ge=1, description="training steps of the generator")
-    batch: int = analysis_field(64, ge=1, description="windows a step of the critic")
+    training_steps: int = analysis_field(
+        4000, ge=1, le=10**7, description="training steps of the generator"
+    )
+    batch: int = analysis_field(64, ge=1, le=10**5, description="windows a step of the critic")
     generator_batch: int = analysis_field(
-        256, ge=4, description="windows a step of the generator (even)"
+        256, ge=4, le=10**5, description="windows a step of the generator (even)"
     )
     generator_rate: float = analysis_field(1e-2, gt=0, description="learning rate of the generator")
     critic_rate: float = analysis_field(1e-3, gt=0, description="learning rate of the critic")
@@ -89,7 +113,10 @@ class SpiQGANConfig(RecordingConfig):
         30.0, ge=0, description="weight of the spike counts in the moment loss"
     )
     patience: int = analysis_field(
-        0, ge=0, description="checks without a lesser error after which to stop (0: never)"
+        0,
+        ge=0,
+        le=10**7,
+        description="checks without a lesser error after which to stop (0: never)",
     )
     controls: str = analysis_field(
         "independent,dichotomised-gaussian",
@@ -97,11 +124,15 @@ class SpiQGANConfig(RecordingConfig):
         + ", ".join(CONTROLS),
     )
     samples: int = analysis_field(
-        50_000, ge=100, description="windows drawn to measure a generator by"
+        50_000, ge=100, le=10**7, description="windows drawn to measure a generator by"
     )
 
     noise_points: int = circuit_field(
-        64, ge=1, description="windows' worth of noise that circuits are run for"
+        64,
+        ge=1,
+        le=10**5,
+        why="each has circuits of its own",
+        description="windows' worth of noise that circuits are run for",
     )
     mitigation: Literal["none", "readout"] = circuit_field(
         "readout",
@@ -185,8 +216,8 @@ class SpiQGANConfig(RecordingConfig):
             self._refuse("only weights-per recurrent has memory", "memory")
         if self.weights is not None:
             self._refuse("weights are loaded and nothing is trained", *_TRAINING)
-            if not Path(self.weights).is_file():
-                raise ConfigError(f"weights: wanted a file that exists, got {self.weights}")
+            if not is_file(self.weights):
+                raise ConfigError(f"weights: wanted a file that exists, got {self.weights!r}")
         if self.histories and self.mitigation == "readout" and self.given("mitigation"):
             raise NotApplicable(
                 "mitigation: readout corrects probabilities, and words of a recurrent generator "
