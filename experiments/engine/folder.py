@@ -198,7 +198,7 @@ class RunDirectory:
         return write_whole(self.path / name, content, self.path)
 
     def write_dataset(
-        self, name: str, data: xr.Dataset, encoding: Mapping[str, Any] | None = None
+        self, name: str, data: xr.Dataset, encoding: Mapping[Any, Any] | None = None
     ) -> Path:
         """Write a dataset as netCDF.
 
