@@ -1,0 +1,342 @@
+"""Feedback with a field, h ≠ 0: extrapolation of a symmetric splitting, with controlled error.
+
+The substeps of :mod:`.symmetric_substeps` have errors in even powers of their length only, so that
+Richardson extrapolation of a step in 1, 2, …, 8 substeps is of order 16 (W. B. Gragg, SIAM J.
+Numer. Anal. 2, 384 (1965); E. Hairer, S. P. Nørsett and G. Wanner, *Solving Ordinary Differential
+Equations I*, II.9). Every flow in a substep is exact, so the step is set by how fast E moves and
+not by the norm of H. All substep counts are columns of one matrix and go forward together.
+
+A step also finds the state at fractions of it, from fewer substeps. E, r and U at a time between
+come from a Hermite interpolation through these, with first and second derivatives.
+
+A step is accepted when its end, in the driving expectation value, r, U and the norm, is found from
+7 substep counts as from 8 within a share of the tolerance, when so are the points inside within
+the tolerance, and when the interpolation's last coefficients are below the tolerance; else it is
+shortened. The state is scaled back to norm 1 after each step: what it had lost is truncation error.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import step_polynomials
+from .hamiltonian import (
+    LMG,
+    ComplexArray,
+    FloatArray,
+    IntArray,
+    coupling_band,
+    field_diagonal,
+    sector_excitations,
+)
+from .symmetric_substeps import Substeps
+from .synaptic_clock import IntegrationError, Law
+
+# How many substep counts each point of a step is extrapolated from.
+_COUNTS_TO = 4, 5, 6, 7, 8
+_REPORTS_AT_ONCE, _STEPS_AT_ONCE = 64, 256
+_SAFETY = 0.3  # the part of the tolerance that is spent
+_NOISE = 1e-13  # rounding of an extrapolated value of about 1
+_SMALLEST_STEP = 1e-13  # of the whole time
+
+
+@dataclass
+class DrivenRun:
+    """What came out at the requested times; the last axis of `states` is the parity sector.
+
+    `norm_error` is the most by which a step left norm 1 before the state was scaled back.
+    """
+
+    s: FloatArray
+    r: FloatArray
+    U: FloatArray
+    excitation: FloatArray
+    drive: FloatArray
+    states: ComplexArray | None
+    norm_error: float
+
+
+def extrapolation_weights(counts: IntArray) -> FloatArray:
+    """Weights, shape (counts,), that remove h², h⁴, … from results of so many substeps.
+
+    w_i = Π_{j≠i} n_i²/(n_i² − n_j²); they add up to 1.
+    """
+    squares = counts.astype(np.float64) ** 2
+    ratios = squares[:, None] / (squares[:, None] - squares + np.diag(squares))
+    return np.asarray(ratios.prod(axis=1))
+
+
+_COUNTS: IntArray = np.array([n for most in _COUNTS_TO for n in range(1, most + 1)])
+_POINT: IntArray = np.repeat(np.arange(len(_COUNTS_TO)), _COUNTS_TO)
+_ORDER = np.argsort(_COUNTS, kind="stable")
+_COUNTS, _POINT = _COUNTS[_ORDER], _POINT[_ORDER]
+_SPANS: FloatArray = step_polynomials.POINTS[1 + _POINT] / _COUNTS  # of a substep, in steps
+
+
+def _weights(least: int) -> FloatArray:
+    """Weights of the columns for each point, from the counts of at least `least`."""
+    weights = np.zeros((len(_COUNTS), len(_COUNTS_TO)))
+    for point in range(len(_COUNTS_TO)):
+        used = (_POINT == point) & (_COUNTS >= least)
+        weights[used, point] = extrapolation_weights(_COUNTS[used])
+    return weights
+
+
+_WEIGHTS = _weights(1)
+_OMITTED = _WEIGHTS - _weights(2)  # the difference that the coarsest count makes
+
+
+@dataclass
+class _Step:
+    """An accepted step: states, r and U at its points, the start included, and its polynomials.
+
+    `series` has columns s, r, U, the driving expectation value and, where that is not E, E;
+    `moments` are the expectation values at the end with two time derivatives, as in `_moments`.
+    """
+
+    states: ComplexArray
+    r: FloatArray
+    u: FloatArray
+    series: FloatArray
+    moments: FloatArray
+    norm_error: float
+    growth: float
+
+
+class ExtrapolatedRun:
+    """An integration from the Dicke state `start`.
+
+    Args:
+        drive: what stands for E in the law, as a diagonal (M,) or a matrix (M, M) in the sector;
+            None for E itself.
+        tolerance: the error wanted in E, r and U over the whole run.
+    """
+
+    def __init__(
+        self,
+        model: LMG,
+        start: int,
+        law: Law,
+        times: FloatArray,
+        drive: FloatArray | ComplexArray | None,
+        tolerance: float,
+    ) -> None:
+        """Diagonalise and set everything to t = 0."""
+        parity = start % 2
+        self._law, self._times, self._tolerance = law, times, tolerance
+        self._end = float(times[-1])
+        levels = sector_excitations(model.neurons, parity) / model.neurons
+        self._observables = [levels] if drive is None else [drive, levels]
+        self._substeps = Substeps(model, parity, law, self._observables[0])
+        diagonal, off_diagonal = coupling_band(model.neurons, model.gamma, parity)
+        # A common energy changes no expectation value; around 0 they lose fewer digits.
+        self._diagonal = model.g0 * (diagonal - diagonal.mean())[:, None]
+        self._off_diagonal = model.g0 * off_diagonal[:, None]
+        spin = field_diagonal(model.neurons, parity)
+        self._field = model.field * (spin - spin.mean())[:, None]
+        self._state = np.zeros(len(levels), dtype=np.complex128)
+        self._state[start // 2] = 1.0
+        self._r = 1.0 if law.tau_r == 0.0 else law.r0
+        self._u = law.release if law.tau_f == 0.0 else law.U0
+        self._s, self._time = 0.0, 0.0
+        self._noise = _NOISE * max(1.0, float(np.abs(self._observables[0]).max()))
+        speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
+        self._first_span = min(self._end, 1.0 / speed)
+        self._turned_span = 0.0
+        self._half_turns: ComplexArray = np.empty((0, 0), dtype=np.complex128)
+        self._moments = self._moments_of(
+            self._state[:, None], np.array([self._r]), np.array([self._u])
+        )[..., 0]
+
+    def run(self, keep_states: bool) -> DrivenRun:
+        """Integrate to the last time and report at all of them.
+
+        Raises:
+            IntegrationError: no step is short enough.
+        """
+        count = len(self._times)
+        found = np.empty((count, 3 + len(self._observables)))
+        found[0] = 0.0, self._r, self._u, *self._moments[:, 0]
+        shape = (count, len(self._state))
+        states = np.empty(shape, dtype=np.complex128) if keep_states else None
+        if states is not None:
+            states[0] = self._state
+        done, norm_error, span = 0, 0.0, self._first_span
+        where = np.empty(count)
+        reports: list[tuple[int, int, FloatArray]] = []
+        while self._end > 0.0 and done < count:
+            left = self._end - self._time
+            span = left / math.ceil(left / span * (1 - 1e-9))  # equal steps to the end
+            step = self._attempt(span)
+            if isinstance(step, float):
+                span *= step
+                if span < _SMALLEST_STEP * self._end:
+                    raise IntegrationError(
+                        f"tolerance: {self._tolerance:g} cannot be reached at t = "
+                        f"{self._time:g}; ask for a larger one"
+                    )
+                continue
+            norm_error = max(norm_error, step.norm_error)
+            upto = count
+            if span < left:
+                upto = int(np.searchsorted(self._times, self._time + span))
+            if upto > done:
+                where[done:upto] = (self._times[done:upto] - self._time) / span
+                reports.append((done, upto, step.series))
+                if states is not None:
+                    states[done:upto] = self._states_between(step, span, where[done:upto])
+            done = upto
+            self._state, self._moments = step.states[:, -1], step.moments
+            self._r, self._u = float(step.r[-1]), float(step.u[-1])
+            self._s = float(step.series[:, 0].sum())  # at the end every polynomial is 1
+            self._time += span
+            span *= step.growth
+        _report(found, np.clip(where, 0.0, 1.0), reports)
+        s, r, u, signal = found.T[:4]
+        return DrivenRun(s, r, u, found[:, -1], signal, states, norm_error)
+
+    def _attempt(self, span: float) -> _Step | float:
+        """The step over a span, or the factor to shorten it by."""
+        if span != self._turned_span:
+            self._half_turns = self._substeps.half_turns(span * _SPANS)
+            self._turned_span = span
+        ones = np.ones(len(_COUNTS))
+        ends, *scalars = self._substeps.advance(
+            self._state[:, None] * ones,
+            self._r * ones,
+            self._u * ones,
+            span * _SPANS,
+            _COUNTS,
+            self._half_turns,
+        )
+        columns = np.stack(scalars)  # the driving expectation value, r, U
+        r, u = columns[1:] @ _WEIGHTS
+        states = ends @ _WEIGHTS
+        norms = np.linalg.norm(states, axis=0)
+        norm_error = abs(float(norms[-1]) - 1)
+        missed = np.abs(columns @ _OMITTED).max(axis=0)
+        share = _SAFETY * self._tolerance * span / self._end
+        worst = max(missed[-1], norm_error) / max(share, self._noise)
+        allowed = max(_SAFETY * self._tolerance, self._noise)
+        worst = max(worst, missed.max() / allowed, 1e-12)
+        if worst > 1e3:
+            return self._factor(worst)
+        states /= norms
+        moments = self._moments_of(states, r, u)
+        points = np.concatenate((self._moments[..., None], moments), axis=-1)
+        r, u = np.concatenate(([self._r], r)), np.concatenate(([self._u], u))
+        series = self._series(span, r, u, points)
+        worst = max(worst, np.abs(series[-3:-1]).max() / allowed)
+        if worst > 1.0:
+            return self._factor(worst)
+        states = np.concatenate((self._state[:, None], states), axis=1)
+        growth = self._factor(worst)
+        return _Step(states, r, u, series, moments[..., -1], norm_error, growth)
+
+    @staticmethod
+    def _factor(worst: float) -> float:
+        """For the next span; the error goes with its power of 15."""
+        return float(min(2.0, max(0.3, 0.9 * worst ** (-1 / 15))))
+
+    def _moments_of(self, states: ComplexArray, r: FloatArray, u: FloatArray) -> FloatArray:
+        """⟨O⟩, its first and second derivative by time, shape (observables, 3, columns)."""
+        coupled = self._coupled(states)
+        first = -1j * (r * coupled - self._field * states)
+        signal = _expectation(self._observables[0], states, states)
+        r_rate, _ = self._rates(r, u, signal)
+        second = -1j * (r * self._coupled(first) + r_rate * coupled - self._field * first)
+        moments = np.empty((len(self._observables), 3, len(r)))
+        for row, observable in zip(moments, self._observables, strict=True):
+            row[0] = _expectation(observable, states, states)
+            row[1] = 2 * _expectation(observable, first, states)
+            row[2] = 2 * (
+                _expectation(observable, second, states) + _expectation(observable, first, first)
+            )
+        return moments
+
+    def _coupled(self, states: ComplexArray) -> ComplexArray:
+        out = self._diagonal * states
+        out[:-1] += self._off_diagonal * states[1:]
+        out[1:] += self._off_diagonal * states[:-1]
+        return out
+
+    def _rates(
+        self, r: FloatArray, u: FloatArray, signal: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        law = self._law
+        r_rate = u_rate = np.zeros_like(r)
+        if law.tau_r != 0.0:
+            r_rate = (1 - r) / law.tau_r - u * r * signal
+        if law.tau_f != 0.0:
+            u_rate = (law.release - u) / law.tau_f + law.release * (1 - u) * signal
+        return r_rate, u_rate
+
+    def _series(
+        self, span: float, r: FloatArray, u: FloatArray, moments: FloatArray
+    ) -> FloatArray:
+        """Polynomials of s, r, U and the expectation values, one a column, from all points."""
+        law = self._law
+        signal, slope, _ = moments[0]
+        r_rate, u_rate = self._rates(r, u, signal)
+        r_second = u_second = np.zeros_like(r)
+        if law.tau_r != 0.0:
+            r_second = -r_rate / law.tau_r - (u_rate * r + u * r_rate) * signal - u * r * slope
+        if law.tau_f != 0.0:
+            u_second = law.release * ((1 - u) * slope - u_rate * signal) - u_rate / law.tau_f
+        values = np.stack([r, u, *moments[:, 0]], axis=1)
+        first = np.stack([r_rate, u_rate, *moments[:, 1]], axis=1)
+        second = np.stack([r_second, u_second, *moments[:, 2]], axis=1)
+        found = step_polynomials.hermite_series(values, span * first, span**2 * second)
+        phase = span * step_polynomials.integrated(found[:, :1])
+        phase[0] += self._s
+        padded = np.concatenate((found, np.zeros((1, found.shape[1]))))
+        return np.concatenate((phase, padded), axis=1)
+
+    def _states_between(self, step: _Step, span: float, where: FloatArray) -> ComplexArray:
+        """States at points of a step, one a row, each from the point before it."""
+        out = np.empty((len(where), len(self._state)), dtype=np.complex128)
+        for first in range(0, len(where), _REPORTS_AT_ONCE):
+            x = where[first : first + _REPORTS_AT_ONCE]
+            begin = np.clip((x * step_polynomials.INTERVALS).astype(np.int64), 0, None)
+            begin = np.minimum(begin, step_polynomials.INTERVALS - 1)
+            counts = np.arange(1, _COUNTS_TO[0] + 1)
+            each = np.tile(begin, len(counts))
+            spans = span * (x - step_polynomials.POINTS[begin])
+            spans = (spans / counts[:, None]).ravel()
+            ends, *_ = self._substeps.advance(
+                step.states[:, each],
+                step.r[each],
+                step.u[each],
+                spans,
+                np.repeat(counts, len(x)),
+                self._substeps.half_turns(spans),
+            )
+            weights = extrapolation_weights(counts)
+            states = np.tensordot(ends.reshape(len(ends), len(counts), -1), weights, (1, 0)).T
+            norms = np.linalg.norm(states, axis=1, keepdims=True)
+            out[first : first + len(x)] = states / norms
+        return out
+
+
+def _expectation(
+    observable: FloatArray | ComplexArray, left: ComplexArray, right: ComplexArray
+) -> FloatArray:
+    """Re⟨left|O|right⟩, column by column."""
+    if observable.ndim == 1:
+        return np.asarray(observable.real @ (left.real * right.real + left.imag * right.imag))
+    return np.asarray((left.conj() * (observable @ right)).real.sum(axis=0))
+
+
+def _report(
+    found: FloatArray, where: FloatArray, reports: list[tuple[int, int, FloatArray]]
+) -> None:
+    """Evaluate the steps' polynomials at the times that each of them holds."""
+    for group in range(0, len(reports), _STEPS_AT_ONCE):
+        some = reports[group : group + _STEPS_AT_ONCE]
+        series = np.stack([step[2] for step in some])
+        which = np.repeat(np.arange(len(some)), [last - first for first, last, _ in some])
+        first, last = some[0][0], some[-1][1]
+        found[first:last] = step_polynomials.evaluate(series[which], where[first:last])
