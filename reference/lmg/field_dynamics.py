@@ -1,7 +1,10 @@
-"""Feedback with a field, h ≠ 0: a time-ordered integrator with controlled error.
+"""Feedback with a field, h ≠ 0: time-ordered integrators with controlled error.
 
     i dψ/dt = [g0 r(t) K − h J_z] ψ,      K = −(1/N)[(1+γ)J_x² + (1−γ)J_y²],
     dr/dt = (1 − r)/τ_r − U r E,          dU/dt = (𝒰 − U)/τ_f + 𝒰(1 − U) E
+
+:mod:`.field_extrapolation` does this unless τ_r or τ_f is far shorter than the time in which E
+moves; then r and U follow E at once, the equations are stiff, and what follows here does it.
 
 The time axis is cut into windows. In a window r, U and E are polynomials through Chebyshev points:
 
@@ -25,6 +28,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .field_extrapolation import DrivenRun, ExtrapolatedRun
 from .hamiltonian import (
     LMG,
     ComplexArray,
@@ -51,19 +55,7 @@ _NODES = (1 - np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)) / 2  # on [0, 1]
 _MAX_REPETITIONS = 14
 _CAUTION = 1.0  # the part of the tolerance that is spent
 _SMALLEST_WINDOW = 1e-13  # of the whole time
-
-
-@dataclass
-class DrivenRun:
-    """What came out at the requested times; the last axis of `states` is the parity sector."""
-
-    s: FloatArray
-    r: FloatArray
-    U: FloatArray
-    excitation: FloatArray
-    drive: FloatArray
-    states: ComplexArray | None
-    norm_error: float
+_STIFF = 0.02  # the recovery times, in times in which E moves, that windows follow faster
 
 
 def run_driven(
@@ -87,6 +79,10 @@ def run_driven(
     Raises:
         IntegrationError: no window is short enough, or the norm was lost.
     """
+    speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
+    fast = [tau for tau in (law.tau_r, law.tau_f) if 0.0 < tau * speed < _STIFF]
+    if not fast:
+        return ExtrapolatedRun(model, start, law, times, drive, tolerance).run(keep_states)
     driver = _Driver(model, start, law, times, drive, tolerance)
     return driver.run(keep_states) if times[-1] > 0 else driver.stay(keep_states)
 

@@ -32,14 +32,15 @@ from .hamiltonian import (
     field_diagonal,
     sector_excitations,
 )
-from .symmetric_substeps import Substeps
+from .symmetric_substeps import Substeps, expectation
 from .synaptic_clock import IntegrationError, Law
 
 # How many substep counts each point of a step is extrapolated from.
 _COUNTS_TO = 4, 5, 6, 7, 8
 _REPORTS_AT_ONCE, _STEPS_AT_ONCE = 64, 256
-_SAFETY = 0.3  # the part of the tolerance that is spent
-_NOISE = 1e-13  # rounding of an extrapolated value of about 1
+_SAFETY = 0.1  # the part of the tolerance that is spent
+# Rounding: of an extrapolated value of about 1, and of the norm, whose weights are larger.
+_NOISE, _NORM_NOISE = 1e-13, 1e-12
 _SMALLEST_STEP = 1e-13  # of the whole time
 
 
@@ -69,39 +70,42 @@ def extrapolation_weights(counts: IntArray) -> FloatArray:
     return np.asarray(ratios.prod(axis=1))
 
 
-_COUNTS: IntArray = np.array([n for most in _COUNTS_TO for n in range(1, most + 1)])
-_POINT: IntArray = np.repeat(np.arange(len(_COUNTS_TO)), _COUNTS_TO)
+# The columns of a step: one for the start itself, and one a point and substep count.
+_COUNTS: IntArray = np.array([0] + [n for most in _COUNTS_TO for n in range(1, most + 1)])
+_POINT: IntArray = np.repeat(np.arange(len(_COUNTS_TO) + 1), [1, *_COUNTS_TO])
 _ORDER = np.argsort(_COUNTS, kind="stable")
 _COUNTS, _POINT = _COUNTS[_ORDER], _POINT[_ORDER]
-_SPANS: FloatArray = step_polynomials.POINTS[1 + _POINT] / _COUNTS  # of a substep, in steps
+_SPANS: FloatArray = step_polynomials.POINTS[_POINT] / np.maximum(_COUNTS, 1)  # in steps
+_ONES = np.ones(len(_COUNTS))
 
 
-def _weights(least: int) -> FloatArray:
-    """Weights of the columns for each point, from the counts of at least `least`."""
-    weights = np.zeros((len(_COUNTS), len(_COUNTS_TO)))
-    for point in range(len(_COUNTS_TO)):
-        used = (_POINT == point) & (_COUNTS >= least)
-        weights[used, point] = extrapolation_weights(_COUNTS[used])
+def _weights(counts: IntArray, points: IntArray, least: int) -> FloatArray:
+    """Weights of the columns for each point, from the substep counts of at least `least`."""
+    weights = np.zeros((len(counts), int(points.max()) + 1))
+    weights[0, 0] = 1.0
+    for point in range(1, weights.shape[1]):
+        used = (points == point) & (counts >= least)
+        weights[used, point] = extrapolation_weights(counts[used])
     return weights
 
 
-_WEIGHTS = _weights(1)
-_OMITTED = _WEIGHTS - _weights(2)  # the difference that the coarsest count makes
+_WEIGHTS = _weights(_COUNTS, _POINT, 1)
+_COMPLEX_WEIGHTS = _WEIGHTS.astype(np.complex128)
+# What the coarsest count changes.
+_OMITTED = _WEIGHTS - _weights(_COUNTS, _POINT, 2)
 
 
 @dataclass
 class _Step:
-    """An accepted step: states, r and U at its points, the start included, and its polynomials.
+    """An accepted step: states (in columns), r and U at its points, and its polynomials.
 
-    `series` has columns s, r, U, the driving expectation value and, where that is not E, E;
-    `moments` are the expectation values at the end with two time derivatives, as in `_moments`.
+    `series` has columns s, r, U, the driving expectation value and, where that is not E, E.
     """
 
     states: ComplexArray
     r: FloatArray
     u: FloatArray
     series: FloatArray
-    moments: FloatArray
     norm_error: float
     growth: float
 
@@ -142,14 +146,11 @@ class ExtrapolatedRun:
         self._r = 1.0 if law.tau_r == 0.0 else law.r0
         self._u = law.release if law.tau_f == 0.0 else law.U0
         self._s, self._time = 0.0, 0.0
-        self._noise = _NOISE * max(1.0, float(np.abs(self._observables[0]).max()))
+        self._noise = _NOISE * max(1.0, _size(self._observables[0]))
         speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
         self._first_span = min(self._end, 1.0 / speed)
         self._turned_span = 0.0
         self._half_turns: ComplexArray = np.empty((0, 0), dtype=np.complex128)
-        self._moments = self._moments_of(
-            self._state[:, None], np.array([self._r]), np.array([self._u])
-        )[..., 0]
 
     def run(self, keep_states: bool) -> DrivenRun:
         """Integrate to the last time and report at all of them.
@@ -159,7 +160,9 @@ class ExtrapolatedRun:
         """
         count = len(self._times)
         found = np.empty((count, 3 + len(self._observables)))
-        found[0] = 0.0, self._r, self._u, *self._moments[:, 0]
+        here = self._state[:, None]
+        values = [float(expectation(each, here)[0]) for each in self._observables]
+        found[0] = 0.0, self._r, self._u, *values
         shape = (count, len(self._state))
         states = np.empty(shape, dtype=np.complex128) if keep_states else None
         if states is not None:
@@ -189,73 +192,54 @@ class ExtrapolatedRun:
                 if states is not None:
                     states[done:upto] = self._states_between(step, span, where[done:upto])
             done = upto
-            self._state, self._moments = step.states[:, -1], step.moments
+            self._state = step.states[:, -1]
             self._r, self._u = float(step.r[-1]), float(step.u[-1])
             self._s = float(step.series[:, 0].sum())  # at the end every polynomial is 1
             self._time += span
             span *= step.growth
         _report(found, np.clip(where, 0.0, 1.0), reports)
         s, r, u, signal = found.T[:4]
+        if states is not None:
+            states *= np.exp(-1j * self._substeps.centre * s)[:, None]
         return DrivenRun(s, r, u, found[:, -1], signal, states, norm_error)
 
     def _attempt(self, span: float) -> _Step | float:
         """The step over a span, or the factor to shorten it by."""
         if span != self._turned_span:
-            self._half_turns = self._substeps.half_turns(span * _SPANS)
+            self._spans = span * _SPANS
+            self._half_turns = self._substeps.half_turns(self._spans)
             self._turned_span = span
-        ones = np.ones(len(_COUNTS))
-        ends, *scalars = self._substeps.advance(
-            self._state[:, None] * ones,
-            self._r * ones,
-            self._u * ones,
-            span * _SPANS,
+        ends, columns = self._substeps.advance(
+            self._state[:, None] * _ONES,
+            self._r * _ONES,
+            self._u * _ONES,
+            self._spans,
             _COUNTS,
             self._half_turns,
         )
-        columns = np.stack(scalars)  # the driving expectation value, r, U
-        r, u = columns[1:] @ _WEIGHTS
-        states = ends @ _WEIGHTS
-        norms = np.linalg.norm(states, axis=0)
-        norm_error = abs(float(norms[-1]) - 1)
-        missed = np.abs(columns @ _OMITTED).max(axis=0)
-        share = _SAFETY * self._tolerance * span / self._end
-        worst = max(missed[-1], norm_error) / max(share, self._noise)
-        allowed = max(_SAFETY * self._tolerance, self._noise)
-        worst = max(worst, missed.max() / allowed, 1e-12)
+        states = np.dot(ends, _COMPLEX_WEIGHTS)
+        norm = math.sqrt(np.vdot(states[:, -1], states[:, -1]).real)
+        missed = np.abs(columns @ _OMITTED)
+        allowed = _SAFETY * self._tolerance
+        share = allowed * span / self._end
+        noise = self._noise
+        missed_norm = abs(norm - 1) - _NORM_NOISE
+        worst = max(missed_norm, float(missed[:, -1].max()) - noise) / share
+        worst = max(worst, (float(missed.max()) - noise) / allowed, 1e-12)
         if worst > 1e3:
             return self._factor(worst)
-        states /= norms
-        moments = self._moments_of(states, r, u)
-        points = np.concatenate((self._moments[..., None], moments), axis=-1)
-        r, u = np.concatenate(([self._r], r)), np.concatenate(([self._u], u))
-        series = self._series(span, r, u, points)
-        worst = max(worst, np.abs(series[-3:-1]).max() / allowed)
+        states[:, -1] /= norm
+        _, r, u = columns @ _WEIGHTS
+        series = self._series(span, states, r, u)
+        worst = max(worst, (float(np.abs(series[-3:-1]).max()) - noise) / allowed)
         if worst > 1.0:
             return self._factor(worst)
-        states = np.concatenate((self._state[:, None], states), axis=1)
-        growth = self._factor(worst)
-        return _Step(states, r, u, series, moments[..., -1], norm_error, growth)
+        return _Step(states, r, u, series, abs(norm - 1), self._factor(worst))
 
     @staticmethod
     def _factor(worst: float) -> float:
         """For the next span; the error goes with its power of 15."""
         return float(min(2.0, max(0.3, 0.9 * worst ** (-1 / 15))))
-
-    def _moments_of(self, states: ComplexArray, r: FloatArray, u: FloatArray) -> FloatArray:
-        """⟨O⟩, its first and second derivative by time, shape (observables, 3, columns)."""
-        coupled = self._coupled(states)
-        first = -1j * (r * coupled - self._field * states)
-        signal = _expectation(self._observables[0], states, states)
-        r_rate, _ = self._rates(r, u, signal)
-        second = -1j * (r * self._coupled(first) + r_rate * coupled - self._field * first)
-        moments = np.empty((len(self._observables), 3, len(r)))
-        for row, observable in zip(moments, self._observables, strict=True):
-            row[0] = _expectation(observable, states, states)
-            row[1] = 2 * _expectation(observable, first, states)
-            row[2] = 2 * (
-                _expectation(observable, second, states) + _expectation(observable, first, first)
-            )
-        return moments
 
     def _coupled(self, states: ComplexArray) -> ComplexArray:
         out = self._diagonal * states
@@ -263,37 +247,42 @@ class ExtrapolatedRun:
         out[1:] += self._off_diagonal * states[:-1]
         return out
 
-    def _rates(
-        self, r: FloatArray, u: FloatArray, signal: FloatArray
-    ) -> tuple[FloatArray, FloatArray]:
+    def _series(
+        self, span: float, states: ComplexArray, r: FloatArray, u: FloatArray
+    ) -> FloatArray:
+        """Polynomials of s, r, U and the expectation values, one a column, from all points."""
         law = self._law
+        data = np.zeros((2 + len(self._observables), 3, len(r)))
+        data[0, 0], data[1, 0] = r, u
+        coupled = self._coupled(states)
+        first = -1j * (r * coupled - self._field * states)
+        again = self._coupled(first)
+        signal = expectation(self._observables[0], states)
         r_rate = u_rate = np.zeros_like(r)
         if law.tau_r != 0.0:
             r_rate = (1 - r) / law.tau_r - u * r * signal
         if law.tau_f != 0.0:
             u_rate = (law.release - u) / law.tau_f + law.release * (1 - u) * signal
-        return r_rate, u_rate
-
-    def _series(
-        self, span: float, r: FloatArray, u: FloatArray, moments: FloatArray
-    ) -> FloatArray:
-        """Polynomials of s, r, U and the expectation values, one a column, from all points."""
-        law = self._law
-        signal, slope, _ = moments[0]
-        r_rate, u_rate = self._rates(r, u, signal)
-        r_second = u_second = np.zeros_like(r)
+        second = -1j * (r * again + r_rate * coupled - self._field * first)
+        for row, observable in zip(data[2:], self._observables, strict=True):
+            row[0] = expectation(observable, states)
+            row[1] = 2 * expectation(observable, states, first)
+            row[2] = 2 * (expectation(observable, states, second) + expectation(observable, first))
+        slope = data[2, 1]
         if law.tau_r != 0.0:
-            r_second = -r_rate / law.tau_r - (u_rate * r + u * r_rate) * signal - u * r * slope
+            data[0, 1] = r_rate
+            data[0, 2] = -r_rate / law.tau_r - (u_rate * r + u * r_rate) * signal - u * r * slope
         if law.tau_f != 0.0:
-            u_second = law.release * ((1 - u) * slope - u_rate * signal) - u_rate / law.tau_f
-        values = np.stack([r, u, *moments[:, 0]], axis=1)
-        first = np.stack([r_rate, u_rate, *moments[:, 1]], axis=1)
-        second = np.stack([r_second, u_second, *moments[:, 2]], axis=1)
-        found = step_polynomials.hermite_series(values, span * first, span**2 * second)
-        phase = span * step_polynomials.integrated(found[:, :1])
-        phase[0] += self._s
-        padded = np.concatenate((found, np.zeros((1, found.shape[1]))))
-        return np.concatenate((phase, padded), axis=1)
+            data[1, 1] = u_rate
+            data[1, 2] = law.release * ((1 - u) * slope - u_rate * signal) - u_rate / law.tau_f
+        data[:, 1] *= span
+        data[:, 2] *= span * span
+        flat = data.reshape(len(data), -1)
+        series = np.empty((len(step_polynomials.TO_SERIES), 1 + len(flat)))
+        series[:, 1:] = np.dot(step_polynomials.TO_SERIES, flat.T)
+        series[:, 0] = span * np.dot(step_polynomials.TO_INTEGRAL, flat[0])
+        series[0, 0] += self._s
+        return series
 
     def _states_between(self, step: _Step, span: float, where: FloatArray) -> ComplexArray:
         """States at points of a step, one a row, each from the point before it."""
@@ -307,7 +296,7 @@ class ExtrapolatedRun:
             spans = span * (x - step_polynomials.POINTS[begin])
             spans = (spans / counts[:, None]).ravel()
             ends, *_ = self._substeps.advance(
-                step.states[:, each],
+                np.take(step.states, each, axis=1),
                 step.r[each],
                 step.u[each],
                 spans,
@@ -321,13 +310,10 @@ class ExtrapolatedRun:
         return out
 
 
-def _expectation(
-    observable: FloatArray | ComplexArray, left: ComplexArray, right: ComplexArray
-) -> FloatArray:
-    """Re⟨left|O|right⟩, column by column."""
-    if observable.ndim == 1:
-        return np.asarray(observable.real @ (left.real * right.real + left.imag * right.imag))
-    return np.asarray((left.conj() * (observable @ right)).real.sum(axis=0))
+def _size(observable: FloatArray | ComplexArray) -> float:
+    """A bound on its eigenvalues."""
+    rows = np.abs(observable)
+    return float((rows if rows.ndim == 1 else rows.sum(axis=1)).max())
 
 
 def _report(

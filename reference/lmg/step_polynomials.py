@@ -16,24 +16,6 @@ POINTS = np.arange(INTERVALS + 1) / INTERVALS
 _DEGREE = 3 * len(POINTS) - 1
 
 
-def hermite_series(values: FloatArray, first: FloatArray, second: FloatArray) -> FloatArray:
-    """Chebyshev coefficients, shape (18, …), from shape (6, …) each at the points.
-
-    The derivatives are with respect to x: those of time, times the step and the step squared.
-    """
-    return np.asarray(_FROM_POINTS @ np.concatenate((values, first, second)))
-
-
-def integrated(series: FloatArray) -> FloatArray:
-    """The series of ∫ from 0, shape (19, …); in x: times the step it is that of time."""
-    return np.asarray(chebyshev.chebint(series, lbnd=-1, scl=0.5))
-
-
-def tail(series: FloatArray) -> float:
-    """The largest of the last two coefficients."""
-    return float(np.abs(series[-2:]).max())
-
-
 def evaluate(series: FloatArray, x: FloatArray) -> FloatArray:
     """Row i of series, shape (rows, coefficients, …), at x[i]."""
     basis = chebyshev.chebvander(2 * x - 1, series.shape[1] - 1)
@@ -53,4 +35,9 @@ def _from_points() -> FloatArray:
     return np.asarray(inverse, dtype=np.float64)
 
 
-_FROM_POINTS = _from_points()
+_SERIES = _from_points()
+# From values, first and second derivatives at the points, shape (18,), to 19 coefficients: of the
+# polynomial, and of its integral from 0. Derivatives and integral are with respect to x: those of
+# time times, or divided by, powers of the step.
+TO_SERIES: FloatArray = np.concatenate((_SERIES, np.zeros((1, _DEGREE + 1))))
+TO_INTEGRAL: FloatArray = np.asarray(chebyshev.chebint(_SERIES, lbnd=-1, scl=0.5))

@@ -26,7 +26,10 @@ from .hamiltonian import (
 )
 from .synaptic_clock import Law
 
+_NOT_ZERO = 1e-300
 _MIRRORED_SIZE = 96  # from here on two products of half the size are the cheaper ones
+_COMPLEX_SIZE = 16  # below this a complex product costs less than looking at one as two real ones
+_DROPPED_SIZE = 48  # below this carrying finished columns along is cheaper than cutting them off
 
 
 class Substeps:
@@ -34,28 +37,28 @@ class Substeps:
 
     Args:
         drive: what stands for E in the law, as a real diagonal (M,) or a Hermitian matrix (M, M).
+
+    Attributes:
+        centre: the middle of the spectrum of g0 K. The substeps take it as zero, so that the
+            states lack a factor exp(−i centre ∫r dt).
     """
 
-    def __init__(
-        self, model: LMG, parity: int, law: Law, drive: FloatArray | ComplexArray
-    ) -> None:
+    def __init__(self, model: LMG, parity: int, law: Law, drive: FloatArray | ComplexArray) -> None:
         """Diagonalise K."""
         values, vectors = coupling_basis(model.neurons, model.gamma, parity)
-        # A common energy turns the phase of the state only; around 0 the angles are smaller.
-        self._energies = -model.g0 * (values - (values.max() + values.min()) / 2)[:, None]
-        self._turns = model.field * field_diagonal(model.neurons, parity)[:, None]
+        # A common phase that depends on r would only spoil the extrapolation of the states.
+        middle = float(values.max() + values.min()) / 2
+        self.centre = model.g0 * middle
+        self._energies = -model.g0 * (values - middle)[:, None]
+        self._turns = 0.5 * model.field * field_diagonal(model.neurons, parity)[:, None]
         self._basis = _Basis(vectors, model.neurons % 2 == 0)
         self._law, self._drive = law, drive
+        # Only then can a rate of relaxation be zero.
+        self._signed = drive.ndim == 2 or bool(drive.real.min() < 0.0)
 
     def half_turns(self, spans: FloatArray) -> ComplexArray:
         """The field's phase factors over half a substep, shape (M, columns)."""
-        return _phase_factors(self._turns * (0.5 * spans))
-
-    def driving(self, states: ComplexArray) -> FloatArray:
-        """The expectation value that drives the synapse, of states in columns."""
-        if self._drive.ndim == 1:
-            return np.asarray(self._drive.real @ (states.real**2 + states.imag**2))
-        return np.asarray((states.conj() * (self._drive @ states)).real.sum(axis=0))
+        return _phase_factors(self._turns * spans)
 
     def advance(
         self,
@@ -65,7 +68,7 @@ class Substeps:
         spans: FloatArray,
         counts: IntArray,
         half_turns: ComplexArray,
-    ) -> tuple[ComplexArray, FloatArray, FloatArray, FloatArray]:
+    ) -> tuple[ComplexArray, FloatArray]:
         """Column c after counts[c] substeps of length spans[c] each.
 
         Args:
@@ -74,58 +77,85 @@ class Substeps:
             half_turns: what :meth:`half_turns` gives for the spans.
 
         Returns:
-            The states and the driving expectation value, r and U at the end.
+            The states at the end, and the driving expectation value, r and U, shape (3, columns).
         """
+        law = self._law
         columns = len(counts)
-        end_states = np.empty_like(states)
-        end_drive, end_r, end_u = np.empty((3, columns))
-        ends = np.searchsorted(counts, np.arange(1, int(counts[-1]) + 1), side="right")
-        drive = self.driving(states)
-        r = self._recover(r, u, drive, 0.5 * spans)
-        u = self._facilitate(u, drive, 0.5 * spans)
-        states = states.copy()
-        first = 0
-        for end in ends.tolist():
-            turn = half_turns[:, first:]
-            states *= turn
-            angles = self._energies * (r * spans)
-            states = self._basis.turn(states, _phase_factors(angles))
-            states *= turn
-            drive = self.driving(states)
-            u = self._facilitate(u, drive, 0.5 * spans)
-            done = end - first
-            if done:
-                end_states[:, first:end] = states[:, :done]
-                end_drive[first:end], end_u[first:end] = drive[:done], u[:done]
-                end_r[first:end] = self._recover(
-                    r[:done], u[:done], drive[:done], 0.5 * spans[:done]
-                )
+        end_states, ends = np.empty_like(states), np.empty((3, columns))
+        back = -0.5 * spans
+        # In loops as short as these a Python number costs more than an array of the columns.
+        ones = np.ones(columns)
+        recovers, fills = law.tau_r != 0.0, law.tau_f != 0.0
+        r_gain = ones / law.tau_r if recovers else ones
+        u_loss = ones / law.tau_f if fills else ones
+        u_gain, release = law.release * u_loss, law.release * ones
+        drive = expectation(self._drive, states)
+        if recovers:
+            r = _relax(r, r_gain, *self._relaxation(r_gain + u * drive, back))
+        if fills:
+            push = release * drive
+            u = _relax(u, u_gain + push, *self._relaxation(u_loss + push, back))
+        first = carried = 0
+        for end in np.searchsorted(counts, np.arange(1, counts[-1] + 1), side="right").tolist():
+            states = half_turns * states
+            factors = _phase_factors(np.dot(self._energies, (r * spans)[None]))
+            states = self._basis.turn(states, factors)
+            states *= half_turns
+            drive = expectation(self._drive, states)
+            if fills:
+                push = release * drive
+                gain, relaxing = u_gain + push, self._relaxation(u_loss + push, back)
+                u = _relax(u, gain, *relaxing)
+            if recovers:
+                recovering = self._relaxation(r_gain + u * drive, back)
+                r = _relax(r, r_gain, *recovering)
+            if end > first:
+                now, here = slice(first, end), slice(first - carried, end - carried)
+                end_states[:, now] = states[:, here]
+                ends[0, now], ends[1, now], ends[2, now] = drive[here], r[here], u[here]
+                first = end
                 if end == columns:
                     break
-                states = states[:, done:]
-                r, u, drive, spans = r[done:], u[done:], drive[done:], spans[done:]
-                first = end
-            r = self._recover(r, u, drive, spans)
-            u = self._facilitate(u, drive, 0.5 * spans)
-        return end_states, end_drive, end_r, end_u
+            if recovers:
+                r = _relax(r, r_gain, *recovering)
+            if fills:
+                u = _relax(u, gain, *relaxing)
+            if first > carried and len(states) >= _DROPPED_SIZE:
+                rest = slice(first - carried, None)
+                carried = first
+                states, half_turns = states[:, rest], half_turns[:, rest]
+                r, u, spans, back = r[rest], u[rest], spans[rest], back[rest]
+                r_gain, u_gain, u_loss, release = (
+                    each[rest] for each in (r_gain, u_gain, u_loss, release)
+                )
+        return end_states, ends
 
-    def _recover(
-        self, r: FloatArray, u: FloatArray, drive: FloatArray, spans: FloatArray
-    ) -> FloatArray:
-        """r after the spans, at a fixed state and U."""
-        if self._law.tau_r == 0.0:
-            return r
-        gain = 1 / self._law.tau_r
-        rate = gain + u * drive
-        return np.asarray(r + (gain - rate * r) * _weight(rate, spans))
+    def _relaxation(self, rate: FloatArray, back: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The rate and −∫ exp(−rate t) dt over a time of which `back` is the negative."""
+        if self._signed:
+            rate = rate + _NOT_ZERO
+        return rate, np.expm1(rate * back) / rate
 
-    def _facilitate(self, u: FloatArray, drive: FloatArray, spans: FloatArray) -> FloatArray:
-        """U after the spans, at a fixed state."""
-        if self._law.tau_f == 0.0:
-            return u
-        gain = self._law.release * (1 / self._law.tau_f + drive)
-        rate = 1 / self._law.tau_f + self._law.release * drive
-        return np.asarray(u + (gain - rate * u) * _weight(rate, spans))
+
+def _relax(value: FloatArray, gain: FloatArray, rate: FloatArray, weight: FloatArray) -> FloatArray:
+    """y' = gain − rate y over the time of the weight, exactly."""
+    return value + weight * (rate * value - gain)
+
+
+def expectation(
+    observable: FloatArray | ComplexArray, states: ComplexArray, left: ComplexArray | None = None
+) -> FloatArray:
+    """Re⟨left|O|state⟩ of states in columns; left is the state itself unless given.
+
+    The observable is a real diagonal (M,) or a Hermitian matrix (M, M).
+    """
+    left = states if left is None else left
+    if observable.ndim == 1:
+        found = observable.real @ (left.view(np.float64) * states.view(np.float64))
+    else:
+        changed = observable @ states
+        found = (left.view(np.float64) * changed.view(np.float64)).sum(axis=0)
+    return np.asarray(found[::2] + found[1::2])
 
 
 class _Basis:
@@ -143,28 +173,30 @@ class _Basis:
         if self._mirrored:
             even = vectors[: self._half, : self._half]
             odd = vectors[: self._middle, self._half :]
-            self._blocks = [np.ascontiguousarray(block) for block in (even, odd)]
+            blocks = [even, odd]
         else:
-            self._blocks = [np.ascontiguousarray(vectors)]
+            blocks = [vectors]
+        if size < _COMPLEX_SIZE:
+            blocks = [block.astype(np.complex128) for block in blocks]
+        self._back = [np.ascontiguousarray(block) for block in blocks]
+        self._out = [block.T for block in self._back]
 
     def turn(self, states: ComplexArray, factors: ComplexArray) -> ComplexArray:
         """The states with their components in the eigenbasis times the factors."""
         if not self._mirrored:
-            (vectors,) = self._blocks
-            inside = _real_times(vectors.T, states)
+            inside = _times(self._out[0], states)
             inside *= factors
-            return _real_times(vectors, inside)
+            return _times(self._back[0], inside)
         half, middle = self._half, self._middle
-        even, odd = self._blocks
         mirror = states[half:][::-1]
         sums = states[:half].copy()
         sums[:middle] += mirror
-        inside = _real_times(even.T, sums)
+        inside = _times(self._out[0], sums)
         inside *= factors[:half]
-        both = _real_times(even, inside)
-        inside = _real_times(odd.T, states[:middle] - mirror)
+        both = _times(self._back[0], inside)
+        inside = _times(self._out[1], states[:middle] - mirror)
         inside *= factors[half:]
-        differ = _real_times(odd, inside)
+        differ = _times(self._back[1], inside)
         turned = np.empty_like(states)
         turned[:half] = both
         turned[:middle] += differ
@@ -172,9 +204,11 @@ class _Basis:
         return turned
 
 
-def _real_times(matrix: FloatArray, states: ComplexArray) -> ComplexArray:
+def _times(matrix: FloatArray | ComplexArray, states: ComplexArray) -> ComplexArray:
+    if matrix.dtype == states.dtype:
+        return np.dot(matrix, states)
     # numpy would make the real matrix complex first
-    return np.asarray(matrix @ states.view(np.float64)).view(np.complex128)
+    return np.dot(matrix, states.view(np.float64)).view(np.complex128)
 
 
 def _phase_factors(angles: FloatArray) -> ComplexArray:
@@ -183,12 +217,3 @@ def _phase_factors(angles: FloatArray) -> ComplexArray:
     np.cos(angles, out=factors.real)
     np.sin(angles, out=factors.imag)
     return factors
-
-
-def _weight(rate: FloatArray, spans: FloatArray) -> FloatArray:
-    """∫ exp(−rate t) dt over the spans: y' = gain − rate y moves y by (gain − rate y) times it."""
-    small = np.abs(rate * spans) < 1e-8
-    if small.any():
-        rate = np.where(small, 1.0, rate)
-        return np.where(small, spans, -np.expm1(-rate * spans) / rate)
-    return np.asarray(-np.expm1(-rate * spans) / rate)
