@@ -141,7 +141,7 @@ class ExtrapolatedRun:
         self._off_diagonal = model.g0 * off_diagonal[:, None]
         spin = field_diagonal(model.neurons, parity)
         self._field = model.field * (spin - spin.mean())[:, None]
-        self._state = np.zeros(len(levels), dtype=np.complex128)
+        self._state: ComplexArray = np.zeros(len(levels), dtype=np.complex128)
         self._state[start // 2] = 1.0
         self._r = 1.0 if law.tau_r == 0.0 else law.r0
         self._u = law.release if law.tau_f == 0.0 else law.U0
@@ -242,7 +242,7 @@ class ExtrapolatedRun:
         return float(min(2.0, max(0.3, 0.9 * worst ** (-1 / 15))))
 
     def _coupled(self, states: ComplexArray) -> ComplexArray:
-        out = self._diagonal * states
+        out: ComplexArray = self._diagonal * states
         out[:-1] += self._off_diagonal * states[1:]
         out[1:] += self._off_diagonal * states[:-1]
         return out

@@ -206,9 +206,9 @@ class _Basis:
 
 def _times(matrix: FloatArray | ComplexArray, states: ComplexArray) -> ComplexArray:
     if matrix.dtype == states.dtype:
-        return np.dot(matrix, states)
+        return np.asarray(np.dot(matrix, states))
     # numpy would make the real matrix complex first
-    return np.dot(matrix, states.view(np.float64)).view(np.complex128)
+    return np.asarray(np.dot(matrix, states.view(np.float64))).view(np.complex128)
 
 
 def _phase_factors(angles: FloatArray) -> ComplexArray:
