@@ -38,7 +38,8 @@ from .synaptic_clock import IntegrationError, Law
 # How many substep counts each point of a step is extrapolated from.
 _COUNTS_TO = 4, 5, 6, 7, 8
 _REPORTS_AT_ONCE, _STEPS_AT_ONCE = 64, 256
-_SAFETY = 0.1  # the part of the tolerance that is spent
+# Parts of the tolerance: of its share at the end of a step, and of all of it inside.
+_AT_END, _INSIDE = 0.1, 0.2
 # Rounding: of an extrapolated value of about 1, and of the norm, whose weights are larger.
 _NOISE, _NORM_NOISE = 1e-13, 1e-12
 _SMALLEST_STEP = 1e-13  # of the whole time
@@ -219,19 +220,21 @@ class ExtrapolatedRun:
         )
         states = np.dot(ends, _COMPLEX_WEIGHTS)
         norm = math.sqrt(np.vdot(states[:, -1], states[:, -1]).real)
-        missed = np.abs(columns @ _OMITTED)
-        allowed = _SAFETY * self._tolerance
-        share = allowed * span / self._end
-        noise = self._noise
-        missed_norm = abs(norm - 1) - _NORM_NOISE
-        worst = max(missed_norm, float(missed[:, -1].max()) - noise) / share
-        worst = max(worst, (float(missed.max()) - noise) / allowed, 1e-12)
+        missed = np.abs(np.dot(columns, _OMITTED))
+        share, noise = self._tolerance * span / self._end, self._noise
+        inside = _INSIDE * self._tolerance
+        worst = max(
+            (float(missed[:, -1].max()) - noise) / (_AT_END * share),
+            (float(missed.max()) - noise) / inside,
+            (abs(norm - 1) - _NORM_NOISE) / share,
+            1e-12,
+        )
         if worst > 1e3:
             return self._factor(worst)
         states[:, -1] /= norm
-        _, r, u = columns @ _WEIGHTS
+        _, r, u = np.dot(columns, _WEIGHTS)
         series = self._series(span, states, r, u)
-        worst = max(worst, (float(np.abs(series[-3:-1]).max()) - noise) / allowed)
+        worst = max(worst, (float(np.abs(series[-3:-1]).max()) - noise) / inside)
         if worst > 1.0:
             return self._factor(worst)
         return _Step(states, r, u, series, abs(norm - 1), self._factor(worst))
@@ -257,18 +260,18 @@ class ExtrapolatedRun:
         coupled = self._coupled(states)
         first = -1j * (r * coupled - self._field * states)
         again = self._coupled(first)
-        signal = expectation(self._observables[0], states)
+        found = expectation(self._observables[0], states)
         r_rate = u_rate = np.zeros_like(r)
         if law.tau_r != 0.0:
-            r_rate = (1 - r) / law.tau_r - u * r * signal
+            r_rate = (1 - r) / law.tau_r - u * r * found
         if law.tau_f != 0.0:
-            u_rate = (law.release - u) / law.tau_f + law.release * (1 - u) * signal
+            u_rate = (law.release - u) / law.tau_f + law.release * (1 - u) * found
         second = -1j * (r * again + r_rate * coupled - self._field * first)
         for row, observable in zip(data[2:], self._observables, strict=True):
             row[0] = expectation(observable, states)
             row[1] = 2 * expectation(observable, states, first)
             row[2] = 2 * (expectation(observable, states, second) + expectation(observable, first))
-        slope = data[2, 1]
+        signal, slope = data[2, :2]
         if law.tau_r != 0.0:
             data[0, 1] = r_rate
             data[0, 2] = -r_rate / law.tau_r - (u_rate * r + u * r_rate) * signal - u * r * slope

@@ -82,19 +82,18 @@ class Substeps:
         law = self._law
         columns = len(counts)
         end_states, ends = np.empty_like(states), np.empty((3, columns))
-        back = -0.5 * spans
         # In loops as short as these a Python number costs more than an array of the columns.
-        ones = np.ones(columns)
+        ones, back = np.ones(columns), -0.5 * spans
         recovers, fills = law.tau_r != 0.0, law.tau_f != 0.0
         r_gain = ones / law.tau_r if recovers else ones
         u_loss = ones / law.tau_f if fills else ones
         u_gain, release = law.release * u_loss, law.release * ones
         drive = expectation(self._drive, states)
         if recovers:
-            r = _relax(r, r_gain, *self._relaxation(r_gain + u * drive, back))
+            r = r + self._moved(r, r_gain, r_gain + u * drive, back)[0]
         if fills:
             push = release * drive
-            u = _relax(u, u_gain + push, *self._relaxation(u_loss + push, back))
+            u = u + self._moved(u, u_gain + push, u_loss + push, back)[0]
         first = carried = 0
         for end in np.searchsorted(counts, np.arange(1, counts[-1] + 1), side="right").tolist():
             states = half_turns * states
@@ -104,11 +103,11 @@ class Substeps:
             drive = expectation(self._drive, states)
             if fills:
                 push = release * drive
-                gain, relaxing = u_gain + push, self._relaxation(u_loss + push, back)
-                u = _relax(u, gain, *relaxing)
+                u_move, u_again = self._moved(u, u_gain + push, u_loss + push, back)
+                u = u + u_move
             if recovers:
-                recovering = self._relaxation(r_gain + u * drive, back)
-                r = _relax(r, r_gain, *recovering)
+                r_move, r_again = self._moved(r, r_gain, r_gain + u * drive, back)
+                r = r + r_move
             if end > first:
                 now, here = slice(first, end), slice(first - carried, end - carried)
                 end_states[:, now] = states[:, here]
@@ -117,9 +116,9 @@ class Substeps:
                 if end == columns:
                     break
             if recovers:
-                r = _relax(r, r_gain, *recovering)
+                r = r + r_again
             if fills:
-                u = _relax(u, gain, *relaxing)
+                u = u + u_again
             if first > carried and len(states) >= _DROPPED_SIZE:
                 rest = slice(first - carried, None)
                 carried = first
@@ -130,16 +129,15 @@ class Substeps:
                 )
         return end_states, ends
 
-    def _relaxation(self, rate: FloatArray, back: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """The rate and −∫ exp(−rate t) dt over a time of which `back` is the negative."""
+    def _moved(
+        self, value: FloatArray, gain: FloatArray, rate: FloatArray, back: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """How far y' = gain − rate y goes in the time −back, and how far in as much again."""
         if self._signed:
             rate = rate + _NOT_ZERO
-        return rate, np.expm1(rate * back) / rate
-
-
-def _relax(value: FloatArray, gain: FloatArray, rate: FloatArray, weight: FloatArray) -> FloatArray:
-    """y' = gain − rate y over the time of the weight, exactly."""
-    return value + weight * (rate * value - gain)
+        lost = np.expm1(rate * back)
+        move = (rate * value - gain) * (lost / rate)
+        return move, move + lost * move
 
 
 def expectation(
