@@ -221,28 +221,23 @@ class ExtrapolatedRun:
         states = np.dot(ends, _COMPLEX_WEIGHTS)
         norm = math.sqrt(np.vdot(states[:, -1], states[:, -1]).real)
         missed = np.abs(np.dot(columns, _OMITTED))
-        share, noise = self._tolerance * span / self._end, self._noise
-        inside = _INSIDE * self._tolerance
-        worst = max(
-            (float(missed[:, -1].max()) - noise) / (_AT_END * share),
-            (float(missed.max()) - noise) / inside,
-            (abs(norm - 1) - _NORM_NOISE) / share,
-            1e-12,
-        )
-        if worst > 1e3:
-            return self._factor(worst)
-        states[:, -1] /= norm
-        _, r, u = np.dot(columns, _WEIGHTS)
-        series = self._series(span, states, r, u)
-        worst = max(worst, (float(np.abs(series[-3:-1]).max()) - noise) / inside)
-        if worst > 1.0:
-            return self._factor(worst)
-        return _Step(states, r, u, series, abs(norm - 1), self._factor(worst))
-
-    @staticmethod
-    def _factor(worst: float) -> float:
-        """For the next span; the error goes with its power of 15."""
-        return float(min(2.0, max(0.3, 0.9 * worst ** (-1 / 15))))
+        share, inside = self._tolerance * span / self._end, _INSIDE * self._tolerance
+        # What was missed, the rounding in it, what is allowed.
+        errors = [
+            (float(missed[:, -1].max()), self._noise, _AT_END * share),
+            (float(missed.max()), self._noise, inside),
+            (abs(norm - 1), _NORM_NOISE, share),
+        ]
+        if max((error - noise) / allowed for error, noise, allowed in errors) < 1e3:
+            states[:, -1] /= norm
+            _, r, u = np.dot(columns, _WEIGHTS)
+            series = self._series(span, states, r, u)
+            errors.append((float(np.abs(series[-3:-1]).max()), self._noise, inside))
+            if all(error <= noise + allowed for error, noise, allowed in errors):
+                # A step that passes by its rounding only is no reason for shorter ones.
+                growth = max(_factor(errors), 0.9 if all(e <= a for e, _, a in errors) else 1.0)
+                return _Step(states, r, u, series, abs(norm - 1), growth)
+        return min(0.9, _factor(errors))
 
     def _coupled(self, states: ComplexArray) -> ComplexArray:
         out: ComplexArray = self._diagonal * states
@@ -311,6 +306,12 @@ class ExtrapolatedRun:
             norms = np.linalg.norm(states, axis=1, keepdims=True)
             out[first : first + len(x)] = states / norms
         return out
+
+
+def _factor(errors: list[tuple[float, float, float]]) -> float:
+    """For the next span; the error goes with its power of 15."""
+    worst = max(error / allowed for error, _, allowed in errors)
+    return min(2.0, max(0.3, 0.9 * max(worst, 1e-12) ** (-1 / 15)))
 
 
 def _size(observable: FloatArray | ComplexArray) -> float:

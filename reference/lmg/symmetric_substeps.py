@@ -88,7 +88,10 @@ class Substeps:
         r_gain = ones / law.tau_r if recovers else ones
         u_loss = ones / law.tau_f if fills else ones
         u_gain, release = law.release * u_loss, law.release * ones
-        drive = expectation(self._drive, states)
+        factors = np.empty_like(states)
+        cosines, sines = factors.real, factors.imag
+        energies, turn, observable = self._energies, self._basis.turn, self._drive
+        drive = expectation(observable, states)
         if recovers:
             r = r + self._moved(r, r_gain, r_gain + u * drive, back)[0]
         if fills:
@@ -97,10 +100,12 @@ class Substeps:
         first = carried = 0
         for end in np.searchsorted(counts, np.arange(1, counts[-1] + 1), side="right").tolist():
             states = half_turns * states
-            factors = _phase_factors(np.dot(self._energies, (r * spans)[None]))
-            states = self._basis.turn(states, factors)
+            angles = np.dot(energies, (r * spans)[None])
+            np.cos(angles, out=cosines)
+            np.sin(angles, out=sines)
+            states = turn(states, factors)
             states *= half_turns
-            drive = expectation(self._drive, states)
+            drive = expectation(observable, states)
             if fills:
                 push = release * drive
                 u_move, u_again = self._moved(u, u_gain + push, u_loss + push, back)
@@ -122,7 +127,8 @@ class Substeps:
             if first > carried and len(states) >= _DROPPED_SIZE:
                 rest = slice(first - carried, None)
                 carried = first
-                states, half_turns = states[:, rest], half_turns[:, rest]
+                states, half_turns, factors = states[:, rest], half_turns[:, rest], factors[:, rest]
+                cosines, sines = factors.real, factors.imag
                 r, u, spans, back = r[rest], u[rest], spans[rest], back[rest]
                 r_gain, u_gain, u_loss, release = (
                     each[rest] for each in (r_gain, u_gain, u_loss, release)
