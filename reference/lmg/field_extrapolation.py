@@ -23,6 +23,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import step_polynomials
+from .driven_run import DrivenRun, observable_size, report, unreachable
 from .hamiltonian import (
     LMG,
     ComplexArray,
@@ -37,28 +38,12 @@ from .synaptic_clock import IntegrationError, Law
 
 # How many substep counts each point of a step is extrapolated from.
 _COUNTS_TO = 4, 5, 6, 7, 8
-_REPORTS_AT_ONCE, _STEPS_AT_ONCE = 64, 256
+_REPORTS_AT_ONCE = 64
 # Parts of the tolerance: of its share at the end of a step, and of all of it inside.
 _AT_END, _INSIDE = 0.1, 0.2
 # Rounding: of an extrapolated value of about 1, and of the norm, whose weights are larger.
 _NOISE, _NORM_NOISE = 1e-13, 1e-12
 _SMALLEST_STEP = 1e-13  # of the whole time
-
-
-@dataclass
-class DrivenRun:
-    """What came out at the requested times; the last axis of `states` is the parity sector.
-
-    `norm_error` is the most by which a step left norm 1 before the state was scaled back.
-    """
-
-    s: FloatArray
-    r: FloatArray
-    U: FloatArray
-    excitation: FloatArray
-    drive: FloatArray
-    states: ComplexArray | None
-    norm_error: float
 
 
 def extrapolation_weights(counts: IntArray) -> FloatArray:
@@ -147,7 +132,7 @@ class ExtrapolatedRun:
         self._r = 1.0 if law.tau_r == 0.0 else law.r0
         self._u = law.release if law.tau_f == 0.0 else law.U0
         self._s, self._time = 0.0, 0.0
-        self._noise = _NOISE * max(1.0, _size(self._observables[0]))
+        self._noise = _NOISE * max(1.0, observable_size(self._observables[0]))
         speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
         self._first_span = min(self._end, 1.0 / speed)
         self._turned_span = 0.0
@@ -178,10 +163,7 @@ class ExtrapolatedRun:
             if isinstance(step, float):
                 span *= step
                 if span < _SMALLEST_STEP * self._end:
-                    raise IntegrationError(
-                        f"tolerance: {self._tolerance:g} cannot be reached at t = "
-                        f"{self._time:g}; ask for a larger one"
-                    )
+                    raise IntegrationError(unreachable(self._tolerance, self._time))
                 continue
             norm_error = max(norm_error, step.norm_error)
             upto = count
@@ -198,7 +180,7 @@ class ExtrapolatedRun:
             self._s = float(step.series[:, 0].sum())  # at the end every polynomial is 1
             self._time += span
             span *= step.growth
-        _report(found, np.clip(where, 0.0, 1.0), reports)
+        report(found, np.clip(where, 0.0, 1.0), reports)
         s, r, u, signal = found.T[:4]
         if states is not None:
             states *= np.exp(-1j * self._substeps.centre * s)[:, None]
@@ -312,21 +294,3 @@ def _factor(errors: list[tuple[float, float, float]]) -> float:
     """For the next span; the error goes with its power of 15."""
     worst = max(error / allowed for error, _, allowed in errors)
     return min(2.0, max(0.3, 0.9 * max(worst, 1e-12) ** (-1 / 15)))
-
-
-def _size(observable: FloatArray | ComplexArray) -> float:
-    """A bound on its eigenvalues."""
-    rows = np.abs(observable)
-    return float((rows if rows.ndim == 1 else rows.sum(axis=1)).max())
-
-
-def _report(
-    found: FloatArray, where: FloatArray, reports: list[tuple[int, int, FloatArray]]
-) -> None:
-    """Evaluate the steps' polynomials at the times that each of them holds."""
-    for group in range(0, len(reports), _STEPS_AT_ONCE):
-        some = reports[group : group + _STEPS_AT_ONCE]
-        series = np.stack([step[2] for step in some])
-        which = np.repeat(np.arange(len(some)), [last - first for first, last, _ in some])
-        first, last = some[0][0], some[-1][1]
-        found[first:last] = step_polynomials.evaluate(series[which], where[first:last])

@@ -16,12 +16,6 @@ POINTS = np.arange(INTERVALS + 1) / INTERVALS
 _DEGREE = 3 * len(POINTS) - 1
 
 
-def evaluate(series: FloatArray, x: FloatArray) -> FloatArray:
-    """Row i of series, shape (rows, coefficients, …), at x[i]."""
-    basis = chebyshev.chebvander(2 * x - 1, series.shape[1] - 1)
-    return np.asarray(np.einsum("ik,ik...->i...", basis, series))
-
-
 def _from_points() -> FloatArray:
     unit, rows = np.eye(_DEGREE + 1, dtype=np.longdouble), []
     for order in range(3):

@@ -13,6 +13,7 @@ from scipy.integrate import solve_ivp
 from scipy.interpolate import CubicSpline
 
 from qbrain.reference.lmg import LMG, IntegrationError, Orbit, piecewise_states, simulate
+from qbrain.reference.lmg import field_collocation as collocation
 from qbrain.reference.lmg import field_dynamics as driven
 from qbrain.reference.lmg import field_extrapolation as extrapolation
 from qbrain.reference.lmg.synaptic_clock import Law
@@ -248,6 +249,7 @@ def test_a_field_alone_moves_nothing() -> None:
 def test_an_unreachable_tolerance_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driven, "_tail", lambda values: 1.0)
     monkeypatch.setattr(extrapolation, "_NOISE", -1.0)
-    for tau in (1.0, 1e-3):
+    monkeypatch.setattr(collocation, "_MOST_REPETITIONS", 1)
+    for neurons, tau in ((4, 1.0), (60, 1.0), (4, 1e-3)):
         with pytest.raises(IntegrationError, match="tolerance: 1e-09 cannot be reached at t = 0"):
-            simulate(LMG(4, 0.5, 1.0, 0.1), Synapse(tau), 0, [0.0, 1.0])
+            simulate(LMG(neurons, 0.5, 1.0, 0.1), Synapse(tau), 0, [0.0, 1.0])
