@@ -249,7 +249,7 @@ def test_a_field_alone_moves_nothing() -> None:
 def test_an_unreachable_tolerance_is_said_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driven, "_tail", lambda values: 1.0)
     monkeypatch.setattr(extrapolation, "_NOISE", -1.0)
-    monkeypatch.setattr(collocation, "_MOST_REPETITIONS", 1)
+    monkeypatch.setattr(collocation, "_TO_SERIES", np.ones_like(collocation._TO_SERIES))
     for neurons, tau in ((4, 1.0), (60, 1.0), (4, 1e-3)):
         with pytest.raises(IntegrationError, match="tolerance: 1e-09 cannot be reached at t = 0"):
             simulate(LMG(neurons, 0.5, 1.0, 0.1), Synapse(tau), 0, [0.0, 1.0])
