@@ -35,11 +35,15 @@ _recorded: ContextVar[bool] = ContextVar("recorded", default=False)
 
 
 def _in_group(group: Group, default: Any, options: Mapping[str, Any]) -> Any:
-    return Field(default, json_schema_extra={"group": group}, **options)
+    given = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(json_schema_extra={"group": group}, **given, **options)
 
 
 def model_field(default: Any, **options: Any) -> Any:
-    """A field that changes what is simulated: two runs are of one thing where these agree."""
+    """A field that changes what is simulated: two runs are of one thing where these agree.
+
+    ``default``: a value, or a function of the fields before this one, as a mapping.
+    """
     return _in_group("model", default, options)
 
 
@@ -70,6 +74,9 @@ def _one_line(error: ValidationError) -> str:
     """Each fault as 'field: wanted …, got …', joined by semicolons."""
     parts = []
     for fault in error.errors():
+        if fault["type"] == "default_factory_not_called":
+            # the fault is that of the field on which the default depends
+            continue
         cause = fault.get("ctx", {}).get("error")
         if isinstance(cause, ConfigError):
             parts.append(str(cause))
