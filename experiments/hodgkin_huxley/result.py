@@ -71,7 +71,10 @@ def outcome_of(
         picture=lambda: neuron_figure(data, title),
         template="hodgkin_huxley/report.html.jinja",
         values=values,
-        budget=[("shots", fit.shot_error), ("finite steps", result.get("step_error"))],
+        budget=[
+            ("shots, through the feedback", fit.shot_error),
+            ("finite steps", result.get("step_error")),
+        ],
     )
 
 
