@@ -40,7 +40,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "tests" / "mutants"
 LEAST = 0.95
-LIMIT = 240.0  # seconds of a test run; one that hangs has been noticed
+# a test run that takes so many times as long as without a fault, and so many seconds more, hangs
+HANGS = (5.0, 60.0)
+# what decides no result: types, checks of lengths, how much is kept or how it looks
+NO_RESULT = frozenset(
+    {
+        "strict", "dtype", "copy", "encoding", "maxsize", "repr", "description", "indent", "timeout",
+        "parents", "exist_ok", "missing_ok", "keepdims", "json_schema_extra", "stacklevel",
+    }
+)  # fmt: skip
+# of these the order of two arguments changes nothing
+COMMUTATIVE = frozenset(
+    {"max", "min", "maximum", "minimum", "hypot", "isclose", "union", "gcd", "allclose", "add"}
+)
 # what takes seconds to import and is the same for every fault; plugins of pytest must be left to it
 LIBRARIES = (
     "numpy", "scipy.optimize", "scipy.integrate", "scipy.stats", "xarray", "pandas",
@@ -93,6 +105,10 @@ _OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
 }  # fmt: skip
 
 
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
 class _Places(ast.NodeVisitor):
     """Pairs of a node and what may stand in its place."""
 
@@ -107,6 +123,10 @@ class _Places(ast.NodeVisitor):
             self.visit(statement)
 
     visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        for statement in node.body:
+            self.visit(statement)
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:
@@ -163,14 +183,17 @@ class _Places(ast.NodeVisitor):
         self.visit(node.value)
 
     def visit_Call(self, node: ast.Call) -> None:
-        if len(node.args) >= 2 and not any(isinstance(a, ast.Starred) for a in node.args[:2]):
+        plain = not any(isinstance(a, ast.Starred) for a in node.args[:2])
+        if len(node.args) >= 2 and plain and _called(node) not in COMMUTATIVE:
             swapped = [node.args[1], node.args[0], *node.args[2:]]
             self.found.append((node, ast.Call(node.func, swapped, node.keywords)))
         for keyword in node.keywords:
-            if keyword.arg is not None:
+            if keyword.arg is not None and keyword.arg not in NO_RESULT:
                 rest = [k for k in node.keywords if k is not keyword]
                 self.found.append((node, ast.Call(node.func, node.args, rest)))
-        self.generic_visit(node)
+        self.visit(node.func)
+        for value in [*node.args, *(k.value for k in node.keywords if k.arg not in NO_RESULT)]:
+            self.visit(value)
 
     def visit_IfExp(self, node: ast.IfExp) -> None:
         self.found.append((node, ast.IfExp(node.test, node.orelse, node.body)))
@@ -285,15 +308,18 @@ class _Slot:
     child: int = 0
     deadline: float = 0.0
 
-    def start(self) -> None:
-        """Run the tests of this stage."""
-        self.deadline = time.monotonic() + LIMIT
+    def start(self, usual: float) -> None:
+        """Run the tests of this stage, which take so many seconds without a fault."""
+        self.deadline = time.monotonic() + HANGS[0] * usual + HANGS[1]
         self.child = os.fork()
         if self.child == 0:
             _as_child(self.tree, self.mutant.tests[self.stage])
 
     def fate(self) -> str | None:
-        """``noticed``, ``lives``, ``slow`` or ``broken``; None while its tests run."""
+        """``noticed``, ``lives``, ``slow`` or ``broken``; None while its tests run.
+
+        ``next``: they passed, and there is a stage after this one.
+        """
         done, status = os.waitpid(self.child, os.WNOHANG)
         if not done:
             if time.monotonic() < self.deadline:
@@ -303,9 +329,7 @@ class _Slot:
             return "slow"
         code = os.waitstatus_to_exitcode(status)
         if code == 0 and self.stage + 1 < len(self.mutant.tests):
-            self.stage += 1
-            self.start()
-            return None
+            return "next"
         # pytest: 0 all passed, 1 some failed, 2 stopped by an error of collection; a killed fork
         return "lives" if code == 0 else "noticed" if code in (1, 2) or code < 0 else "broken"
 
@@ -331,11 +355,32 @@ def _as_child(tree: Path, tests: Sequence[str]) -> None:
         os._exit(code)
 
 
+def _seconds(tree: Path, tests: Sequence[str]) -> float:
+    """How long they take without a fault. Raises ``SystemExit`` if they do not pass."""
+    began = time.monotonic()
+    child = os.fork()
+    if child == 0:
+        _as_child(tree, tests)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if code != 0:
+        log = (tree / "mutant.log").read_text(errors="replace")
+        raise SystemExit(f"without a fault these do not pass: {', '.join(tests)}\n{log[-3000:]}")
+    return time.monotonic() - began
+
+
 def judged(mutants: Sequence[Mutant], workers: int) -> Iterator[tuple[Mutant, str, float]]:
     """Each with its fate and seconds, as they come."""
     waiting, running = list(reversed(mutants)), list[_Slot]()
+    usual: dict[tuple[str, ...], float] = {}
     with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-        free = [copy_of_tree(Path(folder) / str(k)) for k in range(workers)]
+        whole, *free = [copy_of_tree(Path(folder) / str(k)) for k in range(workers + 1)]
+
+        def start(slot: _Slot) -> None:
+            tests = slot.mutant.tests[slot.stage]
+            if tests not in usual:
+                usual[tests] = _seconds(whole, tests)
+            slot.start(usual[tests])
+
         while waiting or running:
             while waiting and free:
                 mutant, tree = waiting.pop(), free.pop()
@@ -343,12 +388,15 @@ def judged(mutants: Sequence[Mutant], workers: int) -> Iterator[tuple[Mutant, st
                 slot = _Slot(tree, mutant, file.read_bytes(), time.monotonic())
                 changed = slot.source[: mutant.start] + mutant.new + slot.source[mutant.end :]
                 file.write_bytes(changed)
-                slot.start()
+                start(slot)
                 running.append(slot)
             time.sleep(0.05)
             for slot in list(running):
                 fate = slot.fate()
-                if fate is not None:
+                if fate == "next":
+                    slot.stage += 1
+                    start(slot)
+                elif fate is not None:
                     if fate == "broken":
                         log = (slot.tree / "mutant.log").read_text(errors="replace")
                         print(f"tests of {slot.mutant.title} could not run:\n{log[-2000:]}")
