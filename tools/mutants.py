@@ -22,6 +22,7 @@ import argparse
 import ast
 import fnmatch
 import importlib
+import itertools
 import json
 import os
 import random
@@ -45,8 +46,9 @@ HANGS = (5.0, 60.0)
 # what decides no result: types, checks of lengths, how much is kept or how it looks
 NO_RESULT = frozenset(
     {
-        "strict", "dtype", "copy", "encoding", "maxsize", "repr", "description", "indent", "timeout",
-        "parents", "exist_ok", "missing_ok", "keepdims", "json_schema_extra", "stacklevel",
+        "strict", "dtype", "copy", "encoding", "maxsize", "repr", "description", "indent",
+        "timeout", "parents", "exist_ok", "missing_ok", "keepdims", "json_schema_extra",
+        "stacklevel",
     }
 )  # fmt: skip
 # of these the order of two arguments changes nothing
@@ -216,7 +218,7 @@ def places_of(file: str, tests: tuple[tuple[str, ...], ...]) -> list[Mutant]:
         end = starts[node.end_lineno - 1] + node.end_col_offset
         new = f"({ast.unparse(ast.fix_missing_locations(other))})".encode()
         found[start, end, new] = _mutant(file, source, start, end, new, tests)
-    return [m for m in found.values() if _compiles(source, m)]
+    return list(found.values())
 
 
 def _mutant(
@@ -233,7 +235,8 @@ def _mutant(
     return Mutant(file, start, end, new, line, old, " ".join(new.decode().split()), tests, name)
 
 
-def _compiles(source: bytes, mutant: Mutant) -> bool:
+def _compiles(mutant: Mutant) -> bool:
+    source = (ROOT / mutant.file).read_bytes()
     try:
         ast.parse(source[: mutant.start] + mutant.new + source[mutant.end :])
     except SyntaxError:
@@ -250,7 +253,8 @@ def sampled(size: int, seed: int, pattern: str) -> list[Mutant]:
             if fnmatch.fnmatch(file, pattern):
                 every += places_of(file, tests)
     every.sort(key=lambda m: (m.file, m.start, m.end, m.new))
-    return random.Random(seed).sample(every, min(size, len(every)))
+    random.Random(seed).shuffle(every)
+    return list(itertools.islice((m for m in every if _compiles(m)), size))
 
 
 def named() -> list[Mutant]:
