@@ -37,6 +37,8 @@ from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.lmg.relaxation import integrated_controls, relaxed_controls
 from qbrain.experiments.open_system import circuits as bath_circuits
 from qbrain.experiments.open_system import result as bath_result
+from qbrain.experiments.qlif import result as pair_result
+from qbrain.experiments.qlif.config import QlifConfig
 from qbrain.reference.lmg import Orbit
 
 # so steep a curve and so slow a recovery that earlier noise is larger than a point's own
@@ -173,6 +175,15 @@ def test_coverage_counts_what_lies_within_1_96_standard_errors():
         band_high=exact + 1.96 * bar, shot_error=bar,
     )  # fmt: skip
     assert neuron_result._fit(neuron).coverage == WITHIN
+
+
+def test_coverage_of_parities_counts_the_same(monkeypatch):
+    bar, exact = np.full(10, 0.02), np.linspace(-0.5, 0.5, 10)
+    parities = (exact + bar * ERRORS, exact, bar)
+    monkeypatch.setattr(pair_result, "parity_points", lambda *_: parities)
+    found = pair_result._fit(QlifConfig(), SimpleNamespace(rasters=None), None, None)
+    assert found.coverage == WITHIN
+    assert (found.rmse, found.shot_error) == pytest.approx((0.02 * size(ERRORS), 0.02))
 
 
 def test_gates_outside_their_bars_are_counted():
