@@ -7,7 +7,7 @@ OUT ?= demo
 # two workers share two cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow lint bench docs ibm-loopback fault-matrix clean
+.PHONY: demo test test-slow mutants lint bench docs ibm-loopback fault-matrix clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -33,6 +33,10 @@ test: lint
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q -m slow
+
+# Faults put into the code one at a time, each of which the fast tests must notice (half an hour or more).
+mutants: $(VENV)/.dev
+	$(BIN)/python tools/mutants.py --out mutants.json
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -66,4 +70,4 @@ fault-matrix: $(VENV)/.dev
 	$(BIN)/python -m tests.ibm_faults.matrix --part $(PART)
 
 clean:
-	rm -rf $(VENV) $(OUT) build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) mutants.json build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

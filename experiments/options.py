@@ -34,7 +34,9 @@ _PANELS = {
 
 def _option(model: type[BaseConfig], name: str, field: FieldInfo) -> inspect.Parameter:
     flag = name in getattr(model, "flags", ())
-    default = "" if flag or field.default is None else f" (default: {field.default})"
+    # a default that depends on other fields is told in the description
+    known = not flag and field.default_factory is None and field.default is not None
+    default = f" (default: {field.default})" if known else ""
     # text in, checked by the model: one set of messages for options, TOML and Python
     option = typer.Option(
         f"--{name.replace('_', '-')}",

@@ -60,12 +60,14 @@ def _in_group(group: Group, default: Any, options: Mapping[str, Any]) -> Any:
     own = dict(options)
     extra: dict[str, Any] = {"group": group}
     extra |= {name: own.pop(name) for name in ("largest", "smallest", "why") if name in own}
-    return Field(default, json_schema_extra=extra, **own)
+    given = {"default_factory": default} if callable(default) else {"default": default}
+    return Field(json_schema_extra=extra, **given, **own)
 
 
 def model_field(default: Any, **options: Any) -> Any:
     """A field that changes what is simulated: two runs are of one thing where these agree.
 
+    ``default``: a value, or a function of the fields before this one, as a mapping.
     Options of all four kinds of fields are pydantic's and: ``largest`` and ``smallest`` size of a
     float other than 0 (1e6 and 1e-12 if not given); ``why`` there is a bound, for its message.
     """
@@ -118,6 +120,9 @@ def _one_line(error: ValidationError, model: type[BaseConfig]) -> str:
     """Each fault as 'field: wanted …, got …', joined by semicolons."""
     parts = []
     for fault in error.errors():
+        if fault["type"] == "default_factory_not_called":
+            # the fault is that of the field on which the default depends
+            continue
         cause = fault.get("ctx", {}).get("error")
         if isinstance(cause, ConfigError):
             parts.append(str(cause))

@@ -246,7 +246,8 @@ class Outcome:
         template: of the page: the base that all share, a path in ``qbrain.experiments``, or
             ``package:path`` of another package's, which may extend the base.
         values: of the template beside those of the base; called when the page is made.
-        budget: rows (source of error, size) that together explain ``fit.rmse``.
+        budget: rows (source of error, RMS) that together explain ``fit.rmse``, None for an error
+            that the run has not; the engine adds what is left over.
         encoding: of the dataset's variables on disk.
         large: variables of the dataset that are written piece by piece.
     """

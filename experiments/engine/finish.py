@@ -10,6 +10,7 @@ from qiskit import QuantumCircuit
 
 from ..report.figure import inline_svg, save_figure
 from ..report.page import render_page, validation_table
+from .budget import budget
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
 from .progress import say
@@ -52,6 +53,10 @@ def result_of(
         **facts,
         **outcome.result,
         "fit": outcome.fit.record(),
+        "budget": [
+            {"error": name, "rms": size}
+            for name, size in budget(outcome.budget, outcome.fit.rmse, noisy=config.noisy)
+        ],
         "verdict": {"style": outcome.verdict.style, "sentence": outcome.verdict.sentence},
     }
 
@@ -110,7 +115,7 @@ def render_outcome(
         "result": result,
         "record": record,
         "fit": _fit_rows(outcome.fit),
-        "budget": [row for row in outcome.budget if row[1] is not None],
+        "budget": [(row["error"], row["rms"]) for row in result.get("budget", ())],
         "circuit": draw_circuit(circuits),
         "validation": validation_table(
             [reading.heading.check for job in readings for reading in job]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 from ..engine.config import MOST_TIMES, analysis_field, circuit_field, model_field
 from ..engine.mitigated import MitigatedConfig
@@ -13,6 +14,17 @@ __all__ = ["HodgkinHuxleyConfig"]
 
 # steps replayed by default where circuits have no noise
 IDEAL_WINDOW = 25
+# steps a ms by default of the whole neuron: sodium's activation follows 8 per ms in a spike
+STEPS_A_MS = 20
+
+
+def by_channel(**defaults: float) -> Callable[[dict[str, Any]], float]:
+    """A default that depends on the channel, of a field after it."""
+    return lambda data: defaults[data.get("channel", "K")]
+
+
+def _default_steps(data: dict[str, Any]) -> int:
+    return max(1, math.ceil(STEPS_A_MS * data["time"])) if data["channel"] == "full" else 100
 
 
 class HodgkinHuxleyConfig(MitigatedConfig):
@@ -39,7 +51,9 @@ class HodgkinHuxleyConfig(MitigatedConfig):
         0.5, gt=0, smallest=1e-3, largest=1e3, description="Ω of the drive in rad/ms"
     )
     alpha0: float = model_field(
-        1.0, ge=0, description="amplitude α0 of the source's coherent states"
+        by_channel(K=1.0, full=0.1),
+        ge=0,
+        description="amplitude α0 of the source's coherent states (default: 1.0; full: 0.1)",
     )
     theta: float = model_field(
         math.pi / 4, ge=0, le=math.pi / 2, description="angle θ of cosθ|α,0⟩ + sinθ|0,α⟩"
@@ -63,13 +77,20 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     initial_n: float | None = model_field(
         None, ge=0, le=1, description="gate variable n at the start (default: at rest)"
     )
-    time: float = model_field(50.0, gt=0, smallest=1e-6, largest=1e5, description="duration in ms")
+    time: float = model_field(
+        by_channel(K=50.0, full=20.0),
+        gt=0,
+        smallest=1e-6,
+        largest=1e5,
+        description="duration in ms (default: 50.0; full: 20.0)",
+    )
     steps: int = analysis_field(
-        100,
+        _default_steps,
         ge=1,
         le=10**6,
         why=MOST_TIMES,
-        description="feedback steps; gates are read steps+1 times",
+        description="feedback steps; gates are read steps+1 times (default: 100; full: "
+        f"{STEPS_A_MS} a ms)",
     )
 
     reading: Literal["gates", "channels"] = circuit_field(
