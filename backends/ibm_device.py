@@ -144,7 +144,9 @@ def read_device(
     """
     name = str(device.name)
     try:
-        properties, target = device.properties(), device.target
+        properties = device.properties()
+        _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
+        target = device.target
         errors = assignment_errors(properties, target)
         if places is None:
             costs = line_costs(target, errors, qubits, fractional=fractional)
@@ -171,6 +173,20 @@ def read_device(
         if isinstance(error, BackendError | json.JSONDecodeError):
             raise
         raise DeviceFault(f"{name}: its calibration cannot be read: {one_line(error)}") from error
+
+
+def _leave_out_unknown_qubits(properties: Any, qubits: int) -> None:
+    """Take qubits of which the calibration says nothing for such that are out of order.
+
+    The client makes no target at all where one of them is missing.
+    """
+    from qiskit_ibm_runtime.models.exceptions import BackendPropertyError
+
+    for qubit in range(qubits):
+        try:
+            properties.qubit_property(qubit)
+        except BackendPropertyError:
+            properties._qubits[qubit] = {"operational": (0, properties.last_update_date)}
 
 
 def _limit(device: Any, name: str) -> int | None:
