@@ -38,8 +38,10 @@ from .ibm_job import LedgerJob, NotDone
 from .ibm_policy import (
     Action,
     Deadline,
+    MalformedAnswer,
     action_for,
     ask,
+    fault_of,
     list_lag_seconds,
     may_have_arrived,
     one_line,
@@ -435,6 +437,8 @@ class IBMSampler(BaseSamplerV2):
             directory=self._directory,
         )
         job = self._find_or_send(record, placed, store)
+        # of what follows nothing can have been sent by an earlier process
+        self._fresh = True
         return LedgerJob(self, record, job, wanted, store)
 
     def _find_or_send(
@@ -514,7 +518,6 @@ class IBMSampler(BaseSamplerV2):
         ticket: Ticket,
         store: TicketStore,
     ) -> str:
-        faults = faults_of_client()
         deadline, pause = Deadline(self.service.patience), 0.5
         renewed, reopened = False, 0
         while True:
@@ -526,8 +529,8 @@ class IBMSampler(BaseSamplerV2):
                     max(deadline.left, 1.0),
                     partial(_id_of_job, sampler, circuits, record.shots),
                 )
-            except faults as error:
-                fault = error
+            except Exception as error:
+                fault = fault_of(error)
             else:
                 session = getattr(self._mode, "session_id", None)
                 ticket = replace(ticket, job=job, session=session, instance=self._crn())
@@ -678,7 +681,10 @@ class IBMSampler(BaseSamplerV2):
 
 def _id_of_job(sampler: Any, circuits: list[QuantumCircuit], shots: int) -> str:
     """Send a job over the client's sampler."""
-    return str(sampler.run(circuits, shots=shots).job_id())
+    job = sampler.run(circuits, shots=shots).job_id()
+    if not isinstance(job, str) or not job:
+        raise MalformedAnswer(f"wanted the id of the job that was sent, got {job!r}")
+    return job
 
 
 def _resets_what_was_read(circuit: QuantumCircuit) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.primitives import BitArray, DataBin, PrimitiveResult, SamplerPubResult
 
@@ -95,12 +96,15 @@ def read_answer(
 
 def _decoded(text: str) -> Sequence[SamplerPubResult]:
     from qiskit_ibm_runtime.decoders.defaults import DEFAULT_DECODERS
+    from qiskit_ibm_runtime.results.quantum_program import QuantumProgramResult
 
     found: Any = text
     try:
         for decoder in DEFAULT_DECODERS["executor"]:
             if decoder.is_applicable(found):
                 found = decoder.decode(found)
+            if isinstance(found, QuantumProgramResult):
+                _check_bits(found)
         if not isinstance(found, PrimitiveResult):
             raise TypeError(f"wanted the result of a sampler, got {type(found).__name__}")
         pubs: list[SamplerPubResult] = [*cast(Any, found)]
@@ -111,6 +115,14 @@ def _decoded(text: str) -> Sequence[SamplerPubResult]:
         # whatever the decoders stumble over, the answer is none
         raise BadAnswer(f"not a result: {one_line(error)}") from error
     return pubs
+
+
+def _check_bits(result: Any) -> None:
+    """Raise TypeError for readings that are other than true or false."""
+    for item in result:
+        for name, values in item.items():
+            if np.asarray(values).dtype != np.bool_:
+                raise TypeError(f"register {name}: wanted bits, got {np.asarray(values).dtype}")
 
 
 def _restored(

@@ -6,7 +6,6 @@ whatever the device has become since.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,9 +17,8 @@ from qiskit.circuit import Delay, Measure, Parameter, Reset
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
-from .errors import BackendError, DeviceFault
+from .errors import BackendError
 from .fractional import bounds_of
-from .ibm_policy import one_line
 from .placements import places_on
 from .sampling import Detail
 from .snapshot import assignment_errors, cut_target, line_costs
@@ -140,39 +138,35 @@ def read_device(
 
     Raises:
         BackendError: fewer chains of so many qubits, or no edge with fractional gates.
-        DeviceFault: a calibration that cannot be read.
+
+    A calibration of another form raises what the client stumbles over, as
+    :func:`qbrain.backends.ibm_policy.fault_of` takes it.
     """
     name = str(device.name)
-    try:
-        properties = device.properties()
-        _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
-        target = device.target
-        errors = assignment_errors(properties, target)
-        if places is None:
-            costs = line_costs(target, errors, qubits, fractional=fractional)
-            if fractional and qubits > 1 and not costs.edge:
-                raise BackendError(
-                    f"fractional: wanted a device with rzz, got {name}, where no edge has one "
-                    "that is calibrated"
-                )
-            places = [line.qubits for line in places_on(costs, name, qubits, placements)]
-        chains = _checked_places(places, placements, qubits, target.num_qubits)
-        return DeviceFacts(
-            name,
-            int(target.num_qubits),
-            chains,
-            tuple(cut_target(target, chain) for chain in chains),
-            tuple(errors[list(chain)] for chain in chains),
-            properties.last_update_date.isoformat(),
-            fractional,
-            _limit(device, "max_shots"),
-            _limit(device, "max_experiments"),
-        )
-    except (AttributeError, LookupError, TypeError, ValueError) as error:
-        # half an answer is asked for again
-        if isinstance(error, BackendError | json.JSONDecodeError):
-            raise
-        raise DeviceFault(f"{name}: its calibration cannot be read: {one_line(error)}") from error
+    properties = device.properties()
+    _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
+    target = device.target
+    errors = assignment_errors(properties, target)
+    if places is None:
+        costs = line_costs(target, errors, qubits, fractional=fractional)
+        if fractional and qubits > 1 and not costs.edge:
+            raise BackendError(
+                f"fractional: wanted a device with rzz, got {name}, where no edge has one "
+                "that is calibrated"
+            )
+        places = [line.qubits for line in places_on(costs, name, qubits, placements)]
+    chains = _checked_places(places, placements, qubits, target.num_qubits)
+    return DeviceFacts(
+        name,
+        int(target.num_qubits),
+        chains,
+        tuple(cut_target(target, chain) for chain in chains),
+        tuple(errors[list(chain)] for chain in chains),
+        properties.last_update_date.isoformat(),
+        fractional,
+        _limit(device, "max_shots"),
+        _limit(device, "max_experiments"),
+    )
 
 
 def _leave_out_unknown_qubits(properties: Any, qubits: int) -> None:

@@ -43,6 +43,7 @@ __all__ = [
     "action_for",
     "ask",
     "client_errors",
+    "fault_of",
     "list_lag_seconds",
     "longest_wait_seconds",
     "may_have_arrived",
@@ -58,6 +59,8 @@ T = TypeVar("T")
 _PATIENCE, _TIMEOUT, _MAX_WAIT, _LIST_LAG = 300.0, 60.0, 86_400.0, 5.0
 # the longest pause between two attempts, unless the service asks for a longer one
 _LONGEST_PAUSE = 15.0
+# how the client stumbles over an answer of another form
+_STUMBLES = (AttributeError, LookupError, TypeError, ValueError)
 _TRANSIENT = (408, 425, 429)
 # how many answers of another form are put down to chance
 _ODD_ANSWERS = 5
@@ -170,6 +173,24 @@ def client_errors() -> tuple[type[Exception], ...]:
         MalformedAnswer,
         Unreachable,
     )
+
+
+def fault_of(error: Exception) -> Exception:
+    """The fault of the service that an error of a call stands for.
+
+    Raises the error itself where it is ours: wrong use, or a defect.
+    """
+    from qiskit_ibm_runtime.models.exceptions import BackendPropertyError
+
+    if isinstance(error, BackendError | DeviceFault):
+        raise error
+    if isinstance(error, client_errors()) and not isinstance(error, BackendPropertyError):
+        return error
+    if isinstance(error, (*_STUMBLES, BackendPropertyError)):
+        odd = MalformedAnswer(f"not the answer that was wanted: {one_line(repr(error))}")
+        odd.__cause__ = error
+        return odd
+    raise error
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -334,20 +355,12 @@ def ask(
         DeviceFault: the service refuses, or does not answer before the deadline; its cause is the
             client's error.
     """
-    faults = client_errors()
     pause, odd = 0.25, 0
     while True:
-        fault: Exception
         try:
             return within(max(deadline.left, 1.0), call)
-        except faults as error:
-            fault = error
-        except BackendError:
-            raise
-        except (AttributeError, LookupError, TypeError, ValueError) as error:
-            # the client stumbles in all these ways over answers of another form
-            fault = MalformedAnswer(f"not the answer that was wanted: {error!r}")
-            fault.__cause__ = error
+        except Exception as error:
+            fault = fault_of(error)
         odd += isinstance(fault, MalformedAnswer)
         action = action_for(fault)
         if action is Action.TOKEN and renew is not None:

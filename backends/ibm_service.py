@@ -192,10 +192,9 @@ class IBMService:
                 cause = error.__cause__
                 if cause is not None and _UNKNOWN_KEY not in str(cause):
                     raise Unreachable(one_line(cause)) from cause
-                why = "" if cause is None else f": {one_line(cause)}"
+                name = f" {self._account}" if self._account else ""
                 raise BackendError(
-                    f"account{f' {self._account}' if self._account else ''}: not taken by IBM "
-                    f"Quantum: {one_line(error)}{why}"
+                    f"account{name}: not taken by IBM Quantum: {one_line(cause or error)}"
                 ) from None
 
         with _bounded_sessions(self._timeout):
