@@ -7,7 +7,7 @@ OUT ?= demo
 # two workers share two cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow test-pythons lint bench docs ibm-loopback clean
+.PHONY: demo test test-slow test-pythons mutants lint bench docs ibm-loopback fault-matrix clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -38,6 +38,10 @@ test-slow: $(VENV)/.dev
 test-pythons:
 	sh tools/pythons.sh 3.12 3.13
 
+# Faults put into the code one at a time, each of which the fast tests must notice (half an hour or more).
+mutants: $(VENV)/.dev
+	$(BIN)/python tools/mutants.py --out mutants.json
+
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -64,5 +68,10 @@ docs: $(VENV)/.docs
 ibm-loopback: $(VENV)/.dev
 	$(BIN)/python tests/ibm_loopback/serve.py
 
+# Runs against that stand-in at fault, one line each; all of them take hours.
+PART ?= 1/50
+fault-matrix: $(VENV)/.dev
+	$(BIN)/python -m tests.ibm_faults.matrix --part $(PART)
+
 clean:
-	rm -rf $(VENV) $(OUT) build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(OUT) mutants.json build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,8 +18,9 @@ from typing import Annotated, Any
 
 import typer
 
-from .engine.config import load_config
+from .engine.config import load_config, short
 from .engine.durable import why
+from .engine.progress import telling
 from .engine.stopping import (
     BROKEN_PIPE,
     current_folder,
@@ -28,11 +29,13 @@ from .engine.stopping import (
     watch_signals,
 )
 from .engine.system import System
-from .errors import EXIT_BAD_INPUT, exit_code
+from .errors import EXIT_BAD_INPUT, ConfigError, exit_code
 from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
 from .report.tables import cell, print_rows
+from .spikes.reading import RecordingWarning
+from .spikes_command import spikes_app
 from .sweep.plan import parse_over, sweep_config
 from .systems import SYSTEMS
 
@@ -57,6 +60,7 @@ sweep_app = typer.Typer(
     no_args_is_help=True, help="An experiment at every combination of settings."
 )
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(spikes_app, name="spikes")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 RunFolder = Annotated[
@@ -114,15 +118,18 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
-    """Old names are taken with one line on stderr, not with a place in our code."""
+    """Old names and odd recordings are told of on stderr, without a place in our code."""
+
+    def tell(message: Any, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, FutureWarning | RecordingWarning):
+            print(f"qbrain: {message}", file=sys.stderr)
 
     def told(overrides: dict[str, Any], **own: Any) -> None:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings():
             warnings.simplefilter("always", FutureWarning)
+            warnings.simplefilter("always", RecordingWarning)
+            warnings.showwarning = tell  # type: ignore[assignment]
             warn(overrides, **own)
-        for each in caught:
-            if issubclass(each.category, FutureWarning):
-                print(f"qbrain: {each.message}", file=sys.stderr)
 
     told.__doc__, told.__name__ = warn.__doc__, warn.__name__
     told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]
@@ -261,38 +268,73 @@ def backends(json_: Json = False) -> None:
 @app.command()
 def resume(
     directory: Annotated[Path, typer.Argument(help="the run's folder, or the sweep's")],
+    resend: Annotated[
+        int | None,
+        typer.Option(
+            "--resend",
+            metavar="STEP",
+            help="give up the job of this step and send it once more, at its cost",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
+        if resend is not None:
+            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
 
+    if resend is not None:
+        from .engine.progress import tell
+        from .resending import resend as send_again
+
+        send_again(directory, resend, tell)
     _show(resume_run(directory).result, json_)
 
 
 @app.command()
-def jobs(json_: Json = False) -> None:
-    """The ledger: every job ever submitted to a device, its state, its run."""
-    from qbrain.backends.ledger import Ledger
+def collect(
+    directory: Annotated[Path, typer.Argument(help="the run's folder")],
+    json_: Json = False,
+) -> None:
+    """Fetch what is done of a run's jobs and stop; nothing is sent, nothing is waited for."""
+    from .resending import collect_run
 
-    rows = [record.to_dict() for record in Ledger().jobs()]
-    if json_:
-        print(json.dumps({"jobs": rows}))
+    _show(collect_run(directory), json_)
+
+
+@app.command()
+def jobs(
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="ask the service for states and usage first")
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option("--forget", metavar="ID", help="give up a job: it is not waited for any more"),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """The ledger: every job ever submitted to a device, its state, its run.
+
+    Where there is an account that answers soon, the newest jobs that have not ended are looked at
+    again first.
+    """
+    from . import jobs as ledger
+
+    if forget is not None:
+        directory = ledger.forget(forget)
+        print(f"forgot {forget}; its run sends it again with: qbrain resume {directory}")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    names = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("–" if row[name] is None else str(row[name]) for name in names))
-    Console(width=max(140, Console().width)).print(table)
+    if refresh:
+        seen, changed = ledger.refresh()
+        print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
+    else:
+        ledger.look_again()
+    ledger.print_jobs(json_)
 
 
 @app.command()
@@ -300,7 +342,7 @@ def cancel(
     job: Annotated[str, typer.Argument(help="the job's id, as qbrain jobs shows it")],
 ) -> None:
     """Cancel a job that has been submitted."""
-    from qbrain.backends.ibm_service import cancel_job
+    from .jobs import cancel as cancel_job
 
     cancel_job(job)
     print(f"cancelled {job}")
@@ -322,7 +364,7 @@ def compare(
 
 
 def _fail(error: BaseException, code: int) -> int:
-    message = " ".join(str(error).split()) or type(error).__name__
+    message = short(" ".join(str(error).split())) or type(error).__name__
     with contextlib.suppress(OSError):
         print(f"qbrain: {message}", file=sys.stderr)
     return code
@@ -389,7 +431,8 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Do what the arguments say and return the exit code."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
+        with telling():
+            code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt  # which typer has turned into the code
         sys.stdout.flush()

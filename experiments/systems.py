@@ -54,7 +54,8 @@ _OURS = (
         (
             "backend", "channel", "drive", "reading", "window", "mitigation", "two_qubit_gates",
             "shots", "rmse_voltage", "fit.shot_error", "rmse_gates", "rmse_gates_raw", "loop_area",
-            "loop_area_exact", "spikes", "spikes_exact",
+            "loop_area_exact", "spikes", "spikes_exact", "half_height_crossings",
+            "half_height_crossings_exact",
         ),
         PointRecord(shown="voltage"),
     ),

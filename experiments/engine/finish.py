@@ -10,8 +10,10 @@ from qiskit import QuantumCircuit
 
 from ..report.figure import inline_svg, save_figure
 from ..report.page import render_page, validation_table
+from .budget import budget
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
+from .progress import say
 from .readings import Reading, checked
 
 __all__ = ["circuit_facts", "draw_circuit", "render_outcome", "result_of", "write_run"]
@@ -51,6 +53,10 @@ def result_of(
         **facts,
         **outcome.result,
         "fit": outcome.fit.record(),
+        "budget": [
+            {"error": name, "rms": size}
+            for name, size in budget(outcome.budget, outcome.fit.rmse, noisy=config.noisy)
+        ],
         "verdict": {"style": outcome.verdict.style, "sentence": outcome.verdict.sentence},
     }
 
@@ -65,10 +71,12 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
-    folder.write_dataset("result.nc", outcome.data, outcome.encoding)
+    say("writing result.nc")
+    folder.write_dataset("result.nc", outcome.data, outcome.encoding, outcome.large)
     if circuits:
         folder.write_circuits("circuits.qpy", _named(circuits))
     if draw:
+        say("drawing")
         picture = outcome.picture()
         folder.write("figure.png", lambda path: save_figure(picture, path))
         page = render_outcome(outcome, result, folder.record(), readings, circuits, picture)
@@ -107,7 +115,7 @@ def render_outcome(
         "result": result,
         "record": record,
         "fit": _fit_rows(outcome.fit),
-        "budget": [row for row in outcome.budget if row[1] is not None],
+        "budget": [(row["error"], row["rms"]) for row in result.get("budget", ())],
         "circuit": draw_circuit(circuits),
         "validation": validation_table(
             [reading.heading.check for job in readings for reading in job]

@@ -42,6 +42,7 @@ from .durable import (
     write_whole,
 )
 from .locks import hold
+from .pieces import Pieces, append_large
 from .readings import Heading
 from .seals import digest_of_file, digest_of_json, seal, seal_toml, unseal, unseal_toml
 from .stopping import begun
@@ -198,22 +199,35 @@ class RunDirectory:
         return write_whole(self.path / name, content, self.path)
 
     def write_dataset(
-        self, name: str, data: xr.Dataset, encoding: Mapping[Any, Any] | None = None
+        self,
+        name: str,
+        data: xr.Dataset,
+        encoding: Mapping[str, Any] | None = None,
+        large: Mapping[str, Pieces] | None = None,
     ) -> Path:
         """Write a dataset as netCDF.
 
-        It is made in memory: on a full disk the HDF5 library may take the process with it.
+        It is made in memory: on a full disk the HDF5 library may take the process with it. Only the
+        variables in ``large`` are written to the disk piece by piece.
         """
         from xarray.backends import H5NetCDFStore
 
+        own = {n: value for n, value in (encoding or {}).items() if n not in (large or {})}
         held = io.BytesIO()
         # in a worker of a cluster the lock of to_netcdf is one of the whole cluster
         store = H5NetCDFStore.open(held, mode="w", lock=_one_dataset)
         try:
-            data.dump_to_store(store, encoding=dict(encoding or {}))
+            data.drop_vars(list(large or {})).dump_to_store(store, encoding=own)
         finally:
             store.close()
-        return self.write(name, held.getvalue())
+        if not large:
+            return self.write(name, held.getvalue())
+
+        def fill(path: Path) -> None:
+            path.write_bytes(held.getvalue())
+            append_large(path, data, large)
+
+        return self.write(name, fill)
 
     def write_circuits(self, name: str, circuits: Sequence[QuantumCircuit]) -> Path:
         """Write circuits as QPY."""
@@ -270,6 +284,26 @@ class RunDirectory:
         record = {"job": number, "circuits": rows, "qpy_sha256": digest_of_file(circuits_file)}
         # written last: where it is, the circuits are
         self.write(f"sent/{number:04d}.json", seal(record, self._salt))
+
+    def write_record(self, name: str, record: Mapping[str, Any]) -> Path:
+        """Write a JSON object with its checksum; :meth:`read_record` reads it back."""
+        file = self.path / name
+        make_folder(file.parent, self.path)
+        return self.write(name, seal(record, self._salt))
+
+    def read_record(self, name: str) -> dict[str, Any] | None:
+        """What :meth:`write_record` wrote, None if there is no such file.
+
+        Raises ``RunDirectoryError`` for one that is damaged.
+        """
+        file = self.path / name
+        raw = read_whole(file)
+        if raw is None:
+            return None
+        try:
+            return unseal(raw, self._salt, wanted=self._sealed)
+        except (ValueError, KeyError, RecursionError) as error:
+            raise RunDirectoryError(f"{file}: not intact: {why(error)}") from None
 
     def sent(self, number: int) -> tuple[list[QuantumCircuit], list[Heading], list[bool]] | None:
         """Circuits, headings and ``keep`` of a job that was made ready; None if it was not.

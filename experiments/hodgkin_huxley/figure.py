@@ -88,6 +88,16 @@ def conductance_figure(data: xr.Dataset) -> Figure:
     return figure
 
 
+def _counted(result: Mapping[str, Any]) -> str:
+    """Spikes of the whole neuron; a channel alone only rises through half of its height."""
+    full = result["channel"] == "full"
+    name, words = (
+        ("spikes", "Spikes") if full else ("half_height_crossings", "Rises through half height")
+    )
+    exact = result[f"{name}_exact"]
+    return f" {words}: {result[name]}, exact {exact}, at the same times." if exact else ""
+
+
 def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
     """(class, sentence): what the numbers mean, by thresholds that the sentence names."""
     if result["shots"] is None:
@@ -97,7 +107,6 @@ def verdict(result: Mapping[str, Any]) -> tuple[str, str]:
         f"{result['backend']} against the exact curve: RMSE of V {error:.2f} mV of a swing of "
         f"{swing:.1f} mV; shots alone give {noise:.2f} mV."
     )
-    if result["spikes_exact"]:
-        where += f" Spikes: {result['spikes']}, exact {result['spikes_exact']}."
+    where += _counted(result)
     near = (0.02 * swing, "2 % of its swing")
     return follow_verdict("the exact voltage", where, error, noise, near, 0.1 * swing)

@@ -24,7 +24,7 @@ from .figure import conductance_figure, neuron_figure, verdict
 from .measured import Measured
 from .model import Ensemble, NeuronModel
 
-__all__ = ["outcome_of", "sampled_area"]
+__all__ = ["half_height_rises", "outcome_of", "sampled_area"]
 
 Array = NDArray[np.float64]
 REPETITIONS = 400
@@ -71,7 +71,10 @@ def outcome_of(
         picture=lambda: neuron_figure(data, title),
         template="hodgkin_huxley/report.html.jinja",
         values=values,
-        budget=[("shots", fit.shot_error), ("finite steps", result.get("step_error"))],
+        budget=[
+            ("shots, through the feedback", fit.shot_error),
+            ("finite steps", result.get("step_error")),
+        ],
     )
 
 
@@ -234,6 +237,39 @@ def _areas(model: NeuronModel, data: xr.Dataset) -> dict[str, Any]:
     }
 
 
+def half_height_rises(voltage: Array, exact: Array) -> int:
+    """How often ``voltage`` rises through half of the exact height, (min + max)/2; both (times,).
+
+    A rise is counted once it has passed from a tenth of the swing below that level to a tenth
+    above: noise about the level itself is no rise.
+    """
+    low, high = float(exact.min()), float(exact.max())
+    level, margin = (low + high) / 2, (high - low) / 10
+    sides = np.where(voltage >= level + margin, 1, np.where(voltage <= level - margin, -1, 0))
+    decided = sides[sides != 0]
+    return int(np.sum((decided[1:] == 1) & (decided[:-1] == -1)))
+
+
+def _excursions(model: NeuronModel, data: xr.Dataset) -> dict[str, Any]:
+    """Spikes of the whole neuron, or rises of a channel's voltage; both curves at the same times.
+
+    A potassium channel alone has no spikes, and under a constant current nothing that repeats.
+    """
+    measured, exact = data.voltage.values, data.exact_voltage.values
+    counted = [len(spike_times(data.time.values, each)) for each in (measured, exact)]
+    found: dict[str, Any] = dict(zip(("spikes", "spikes_exact"), counted, strict=True))
+    if model.full:
+        return found
+    rises = [half_height_rises(each, exact) for each in (measured, exact)]
+    repeats = model.period is not None
+    return {
+        "half_height_crossings": rises[0] if repeats else None,
+        "half_height_crossings_exact": rises[1] if repeats else None,
+        # names of version 0.1, of rises through 50 mV, which are no spikes of a channel alone
+        **found,
+    }
+
+
 def _summary(
     config: HodgkinHuxleyConfig, model: NeuronModel, data: xr.Dataset, fit: Fit
 ) -> dict[str, Any]:
@@ -250,8 +286,7 @@ def _summary(
         "mitigation": config.chain_label if ran else "none",
         "voltage_swing": float(np.ptp(data.exact_voltage_fine.values)),
         **_areas(model, data),
-        "spikes": len(spike_times(data.time.values, data.voltage.values)),
-        "spikes_exact": len(spike_times(data.time_fine.values, data.exact_voltage_fine.values)),
+        **_excursions(model, data),
         **{f"rmse_{name}": rms(error[:, index]) for index, name in enumerate(model.variables)},
         # names of version 0.1
         "rmse_voltage": fit.rmse,

@@ -68,7 +68,7 @@ def relaxed_controls(brain: Brain, points: Sequence[Point]) -> tuple[list[Synapt
 
 
 def integrated_orbit(
-    brain: Brain, points: Sequence[Point], values: Array, stderr: Array
+    brain: Brain, points: Sequence[Point], values: Array, stderr: Array, *, replicas: int = 200
 ) -> OrbitBand:
     """The closed loop on E measured at given phases, for the forms that integrate afterwards."""
     method = integrate_orbit if brain.config.evolution == "orbit" else integrate_between
@@ -80,5 +80,6 @@ def integrated_orbit(
         values,
         stderr,
         brain.width,
+        replicas=replicas,
         seed=brain.config.seed or 0,
     )

@@ -21,6 +21,7 @@ from ..report.figure import inline_svg, population_figure
 from ..report.page import backend_in_words
 from ..report.verdict import follow_verdict
 from .brain import Brain
+from .budget import error_parts
 from .circuits import ExactEnergy
 from .config import LMGConfig
 from .figure import trajectory_figure
@@ -70,7 +71,7 @@ def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured 
         picture=lambda: trajectory_figure(data, title),
         template="lmg/report.html.jinja",
         values=lambda: _page_values(config, data, note),
-        budget=_budget(result),
+        budget=_budget(config, result),
     )
 
 
@@ -98,16 +99,28 @@ def verdict(backend: str, result: Mapping[str, Any]) -> tuple[str, str]:
     return follow_verdict("the exact curve", where, error, noise, (0.02, "0.02"), 0.1)
 
 
-def _budget(result: Mapping[str, Any]) -> list[tuple[str, float | None]]:
-    known = sum(result[name] ** 2 for name in ("shot_error", "trotter_error", "step_error"))
-    residual = float(np.sqrt(max(result["rmse_excitation"] ** 2 - known, 0.0)))
-    largest = f"Trotter error (largest {result['trotter_error_max']:.2g})"
-    return [
-        ("shots", result["shot_error"]),
-        (largest, result["trotter_error"]),
-        ("feedback step", result["step_error"]),
-        ("residual error (noise of the device)", residual),
-    ]
+def _budget(config: LMGConfig, result: Mapping[str, Any]) -> list[tuple[str, float | None]]:
+    """The errors that the run's form has, each by its own cause."""
+    if result["shots"] is None:
+        return []
+    trotter = f"Trotter error (largest {result['trotter_error_max']:.2g})"
+    parts: list[tuple[str, float | None]] = [(trotter, result["trotter_error"])]
+    if config.integrates_afterwards and config.runs_circuits:
+        parts += [
+            ("shots, through the curve and the feedback", result["integrated_shot_error"]),
+            ("interpolation between the points", result["interpolation_error"]),
+        ]
+    else:
+        parts += [
+            ("shots", result["shot_error"]),
+            ("shots of earlier points, through the feedback", result["feedback_shot_error"]),
+        ]
+        relaxed = result["relaxation_error"] is not None
+        parts += [
+            ("feedback step", None if relaxed else result["step_error"]),
+            ("feedback step and rounds of relaxation", result["relaxation_error"]),
+        ]
+    return parts
 
 
 def _page_values(config: LMGConfig, data: xr.Dataset, note: str) -> dict[str, Any]:
@@ -365,6 +378,7 @@ def _summary(
         "trotter_error": rms(data.trotter_error),
         "trotter_error_max": float(np.max(np.abs(data.trotter_error))),
         "step_error": rms(data.step_error),
+        **error_parts(brain, measured, data),
         # names of version 0.1
         "rmse_excitation": fit.rmse,
         "rmse_excitation_raw": fit.rmse_raw,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -14,6 +14,7 @@ __all__ = [
     "IN_PART",
     "NOT",
     "UNKNOWN",
+    "ByLimit",
     "Check",
     "Claim",
     "Row",
@@ -32,11 +33,42 @@ UNKNOWN: Verdict = "cannot be compared"
 
 
 @dataclass(frozen=True)
+class ByLimit:
+    """A verdict that depends on a limit which this project chose, since the paper states none.
+
+    Attributes:
+        limit: what is limited, in words.
+        ours: the limit that was chosen.
+        others: other limits, of which the verdicts are told beside.
+        rule: from a limit to the verdict.
+    """
+
+    limit: str
+    ours: float
+    others: tuple[float, ...]
+    rule: Callable[[float], Verdict]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The verdict by our limit."""
+        return self.rule(self.ours)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """A row a limit, in order: the limit, its verdict, and which of them is ours."""
+        return tuple(
+            {self.limit: x, "verdict": self.rule(x), "chosen": "yes" if x == self.ours else ""}
+            for x in sorted({self.ours, *self.others})
+        )
+
+
+@dataclass(frozen=True)
 class Claim:
     """One claim, what was measured about it, and the verdict.
 
     ``claim`` is the paper's, shortened; ``definition`` says what is measured and by which rule
-    the verdict follows; ``numbers`` are the rows that were measured; ``finding`` is one sentence.
+    the verdict follows; ``numbers`` are the rows that were measured; ``finding`` is one sentence;
+    ``limits`` are the verdicts by other limits than ours, where one decides.
     """
 
     name: str
@@ -46,10 +78,12 @@ class Claim:
     numbers: tuple[Row, ...]
     verdict: Verdict
     finding: str
+    limits: tuple[Row, ...] = ()
 
     def record(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        return {**asdict(self), "figures": list(self.figures), "numbers": list(self.numbers)}
+        lists = {"figures": self.figures, "numbers": self.numbers, "limits": self.limits}
+        return {**asdict(self), **{name: list(values) for name, values in lists.items()}}
 
 
 @dataclass(frozen=True)
@@ -70,9 +104,14 @@ class Check:
         above = self.found - self.reference
         return (above if self.at_most else abs(above)) <= self.tolerance
 
+    @property
+    def allowed(self) -> str:
+        """The tolerance in words: how far from the reference, or above it, still agrees."""
+        return f"{'at most +' if self.at_most else '±'}{self.tolerance:.2g}"
+
     def record(self) -> dict[str, Any]:
         """Return it as a JSON object."""
-        return {**asdict(self), "agrees": self.agrees}
+        return {**asdict(self), "allowed": self.allowed, "agrees": self.agrees}
 
 
 def verdict(holds: bool, *, in_part: bool = False) -> Verdict:

@@ -54,7 +54,7 @@ def put_figure(
 ) -> list[str]:
     """Write name.nc, name.png, name.svg and name.md; return the names."""
     packed = {
-        key: {"zlib": True, "complevel": 4}
+        str(key): {"zlib": True, "complevel": 4}
         for key, values in data.data_vars.items()
         if values.dtype.kind == "f" and values.size > 1000
     }

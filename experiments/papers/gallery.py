@@ -142,7 +142,7 @@ def print_paper(result: dict[str, Any]) -> None:
         for row in result.get("claims", ())
     ]
     for rows, columns in (
-        (checks, ["figure", "quantity", "found", "reference", "paper", "agrees"]),
+        (checks, ["figure", "quantity", "found", "reference", "allowed", "paper", "agrees"]),
         (claims, ["claim", "figures", "verdict"]),
     ):
         if rows:

@@ -95,6 +95,11 @@ def claims_page(paper: str, claims: Sequence[Claim]) -> str:
         for names in dict.fromkeys(tuple(row) for row in claim.numbers):
             rows = ([row[n] for n in names] for row in claim.numbers if tuple(row) == names)
             parts.append(table(names, rows))
+        if claim.limits:
+            parts += [
+                "The paper states no limit; with others than the chosen one the verdict is:",
+                table(tuple(claim.limits[0]), (tuple(row.values()) for row in claim.limits)),
+            ]
     return _joined(parts)
 
 
@@ -125,9 +130,12 @@ def _figures(keys: Sequence[Key]) -> str:
 
 def _checks(checks: Sequence[Check]) -> str:
     return table(
-        ("figure", "quantity", "found", "reference", "the paper", "agrees"),
+        ("figure", "quantity", "found", "reference", "tolerance", "the paper", "agrees"),
         (
-            (c.figure, c.quantity, c.found, c.reference, c.paper, "yes" if c.agrees else "no")
+            (
+                *(c.figure, c.quantity, c.found, c.reference, c.allowed, c.paper),
+                "yes" if c.agrees else "no",
+            )
             for c in checks
         ),
     )
@@ -135,8 +143,20 @@ def _checks(checks: Sequence[Check]) -> str:
 
 def _verdicts(claims: Sequence[Claim]) -> str:
     return table(
-        ("claim", "verdict", "finding"), ((c.name, f"**{c.verdict}**", c.finding) for c in claims)
+        ("claim", "verdict", "by other limits", "finding"),
+        ((c.name, f"**{c.verdict}**", _by_other_limits(c), c.finding) for c in claims),
     )
+
+
+def _by_other_limits(claim: Claim) -> str:
+    """The limits by which a claim's verdict would be another; 'the same' where none is."""
+    if not claim.limits:
+        return "–"
+    name = next(iter(claim.limits[0]))
+    other = [row for row in claim.limits if row["verdict"] != claim.verdict]
+    changed = "; ".join(f"{_cell(row[name])}: {row['verdict']}" for row in other)
+    ours = next(row[name] for row in claim.limits if row["chosen"])
+    return f"{name}, ours {_cell(ours)}: {changed or 'the same'}"
 
 
 def _value(parameter: Parameter) -> str:

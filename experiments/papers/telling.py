@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import xarray as xr
 
-from .claims import Claim, Row, Verdict
+from .claims import ByLimit, Claim, Row, Verdict
 from .figures import Comparison, Key, PaperFigure, Parameter, Variation
 from .texts import fill
 
@@ -64,12 +64,17 @@ class Teller(Generic[F]):
         name: str,
         figures: tuple[Key, ...],
         numbers: Sequence[Row],
-        verdict: Verdict,
+        verdict: Verdict | ByLimit,
         **values: Any,
     ) -> Claim:
-        """Make a claim whose words are those of a template, filled with these values."""
+        """Make a claim whose words are those of a template, filled with these values.
+
+        A verdict by a limit of ours brings those by other limits along.
+        """
+        limits = verdict.rows if isinstance(verdict, ByLimit) else ()
+        found = verdict.verdict if isinstance(verdict, ByLimit) else verdict
         words = fill(self.package, text, **values)
         return Claim(
-            name, figures, words["claim"], words["definition"], tuple(numbers), verdict,
-            words["finding"],
+            name, figures, words["claim"], words["definition"], tuple(numbers), found,
+            words["finding"], limits,
         )  # fmt: skip

@@ -22,7 +22,7 @@ from .figure import overview
 from .measures import ERRORS, METRICS, Blocks, Distances, measure
 from .report import page_values
 from .source import Source
-from .verdict import contest, verdict
+from .verdict import comparisons, contest, verdict
 
 __all__ = ["GENERATOR", "assemble", "main_source", "outcome_of", "plain"]
 
@@ -198,8 +198,10 @@ def _summary(
         "windows": len(by_name[main].windows),
         **_parts(split),
         "held_out_sha256": _fingerprint(split.test),
+        "recording": None if data.recording is None else data.recording.to_dict(),
         "wins": wins,
         "against": against,
+        "comparisons": comparisons(len(wins), len(rivals)),
         "classical_sources": [name for name in rivals if name not in quantum],
         "sources": [_row(source, found[source.name], roles[source.name]) for source in sources],
         # name of version 0.1

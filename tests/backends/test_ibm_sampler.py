@@ -137,6 +137,45 @@ class TestStreams:
         assert circuits_hash([bare], 100) in hashes
         assert circuits_hash([bare], 101) not in hashes
 
+    def test_other_angles_are_another_job(self, loopback, opened):
+        sampler = opened(qubits=2)
+        ids = []
+        # the last two differ in the last bit alone
+        for angle in (0.3, 0.4, math.nextafter(0.4, 1), 0.3):
+            circuit = circuit_for()
+            circuit.rz(angle, 0)
+            circuit.data.insert(0, circuit.data.pop())
+            job = sampler.run([circuit], shots=20)
+            job.result()
+            ids.append(job.job_id())
+        assert ids[0] == ids[3]
+        assert len(set(ids)) == loopback.submissions() == 3
+
+    def test_what_was_sent_for_a_failed_job_is_found_though_its_id_was_lost(
+        self, loopback, opened, monkeypatch
+    ):
+        loopback.fail_jobs(1)
+        job = opened(qubits=2).run([circuit_for()], shots=50)
+        with pytest.raises(DeviceFault):
+            job.result()
+        # sent again, and the process dies before it has written down the new id
+        note = Ledger.update
+
+        def dies(self, tag, state, **known):
+            if state == "submitted":
+                raise KeyboardInterrupt
+            note(self, tag, state, **known)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Ledger, "update", dies)
+            with pytest.raises(KeyboardInterrupt):
+                opened(qubits=2).run([circuit_for()], shots=50)
+        assert loopback.submissions() == 2
+        again = opened(qubits=2).run([circuit_for()], shots=50)
+        again.result()
+        assert loopback.submissions() == 2
+        assert again.job_id() != job.job_id()
+
     def test_bad_numbers_are_refused(self, loopback, opened):
         sampler = opened(qubits=2)
         for name in ("step", "stream", "placement"):
@@ -255,7 +294,7 @@ class TestTokens:
         assert loopback.submissions() == 5
         assert len(loopback.sessions) == 1
         assert sampler.targets is targets
-        assert {row.state for row in sampler._ledger.jobs()} == {"done"}
+        assert {row.state for row in sampler.ledger.jobs()} == {"done"}
         loopback.revoke_tokens()
         sampler.close()
         assert not next(iter(loopback.sessions.values())).accepting_jobs
@@ -319,6 +358,6 @@ class TestTokens:
         loopback.revoke_tokens()
         job.cancel()
         assert job.cancelled()
-        assert [row.state for row in sampler._ledger.jobs()] == ["cancelled"]
+        assert [row.state for row in sampler.ledger.jobs()] == ["cancelled"]
         with pytest.raises(DeviceFault, match="cannot be cancelled"):
             job.cancel()

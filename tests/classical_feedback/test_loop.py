@@ -67,6 +67,16 @@ def test_a_loop_taken_up_again_is_the_uninterrupted_one(kept):
     assert [s.control for s in rest] == [s.control for s in whole[kept:]]
 
 
+@pytest.mark.parametrize("kept", range(6))
+def test_steps_of_unequal_length_are_taken_up_again(kept):
+    times = [0.0, 0.1, 1.0, 1.3, 3.0]
+    whole = list(loop(times=times))
+    for before, after in itertools.pairwise(whole):
+        assert after.control == before.control + (after.time - before.time) * before.estimate
+    rest = list(loop(times=times, done=whole[:kept]))
+    assert [s.control for s in rest] == [s.control for s in whole[kept:]]
+
+
 def test_steps_are_tagged_for_the_sampler():
     seen = []
 

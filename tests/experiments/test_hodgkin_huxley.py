@@ -10,17 +10,20 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.run import start
-from qbrain.experiments.errors import RunDirectoryError
+from qbrain.experiments.errors import ConfigError, RunDirectoryError
 from qbrain.experiments.hodgkin_huxley import circuits as hodgkin_huxley_circuits
 from qbrain.experiments.hodgkin_huxley.config import HodgkinHuxleyConfig
 from qbrain.experiments.hodgkin_huxley.model import NeuronModel
-from qbrain.experiments.hodgkin_huxley.result import sampled_area
+from qbrain.experiments.hodgkin_huxley.result import half_height_rises, sampled_area
 from qbrain.experiments.resuming import resume
 from qbrain.experiments.systems import SYSTEMS
+from qbrain.reference.hodgkin_huxley import spike_times
 from qbrain.reference.hodgkin_huxley.quantized_channel import simulate_channel
 
 SMALL = ["--time", "6", "--steps", "12", "--shots", "500", "--seed", "4"]
@@ -334,6 +337,70 @@ def test_exact_runs_no_circuit(tmp_path):
     assert result["rmse_voltage"] == 0
     assert result["loop_area"] == pytest.approx(result["loop_area_limit_cycle"], rel=0.02)
     assert "band_low" not in data
+
+
+# ------------------------------------------------------------------------------------------- counts
+
+
+@pytest.mark.parametrize("steps", [85, 91, 94, 100])
+def test_measured_and_exact_are_counted_at_the_same_times(steps, tmp_path):
+    # between these samples there are rises through 50 mV that none of them shows
+    result, data = run(
+        tmp_path / "run", "--drive", "entangled", "--backend", "exact", "--steps", steps
+    )
+    assert result["spikes"] == result["spikes_exact"]
+    assert result["half_height_crossings"] == result["half_height_crossings_exact"]
+    fine = spike_times(data.time_fine.values, data.exact_voltage_fine.values)
+    assert len(fine) == 4 > result["spikes_exact"]
+
+
+def test_a_channel_alone_is_said_to_have_no_spikes(tmp_path):
+    result, _ = run(
+        tmp_path / "run", "--time", "26", "--steps", "52", "--seed", "1", "--window", "1"
+    )
+    words = result["verdict"]["sentence"]
+    assert "pike" not in words
+    # sin²Ωt has a period of 2π ms and starts from its least value
+    assert result["half_height_crossings_exact"] == 4
+    assert words.endswith("Rises through half height: 4, exact 4, at the same times.")
+    page = (tmp_path / "run/report.html").read_text()
+    assert "spikes" not in page
+    assert "half of the exact height" in page
+    constant, _ = run(tmp_path / "flat", *SMALL, "--drive", "constant")
+    assert constant["half_height_crossings"] is constant["half_height_crossings_exact"] is None
+
+
+@given(
+    cycles=st.integers(1, 6),
+    height=st.floats(1e-3, 1e3),
+    shift=st.floats(-1e3, 1e3),
+    noise=st.floats(0, 0.19),
+    seed=st.integers(0, 2**16),
+)
+def test_rises_through_half_height_are_those_of_a_noisy_cosine(cycles, height, shift, noise, seed):
+    phase = 2 * np.pi * np.arange(40 * cycles + 1) / 40
+    exact = -np.cos(phase)
+    measured = exact + noise * np.random.default_rng(seed).choice([-0.5, 0.5], phase.size)
+    counted = half_height_rises(shift + height * measured, shift + height * exact)
+    assert counted == half_height_rises(exact, exact) == cycles
+
+
+@pytest.mark.parametrize("drive", ["constant", "classical", "coherent", "entangled"])
+def test_the_whole_neuron_takes_its_own_defaults(drive):
+    config = HodgkinHuxleyConfig(channel="full", drive=drive)
+    assert config.model_fields_set == {"channel", "drive"}
+    assert HodgkinHuxleyConfig(channel="full", drive=drive, time=30).steps == 600
+    model = NeuronModel(config)
+    exact, loop = model.exact.voltage.values, model.noiseless().voltage
+    spikes = [len(spike_times(model.times, each)) for each in (exact, loop)]
+    assert spikes == [2, 2]
+    assert np.sqrt(np.mean((loop - exact) ** 2)) < 0.03 * np.ptp(exact)
+
+
+def test_a_default_that_was_not_made_is_not_told_of():
+    with pytest.raises(ConfigError) as refused:
+        HodgkinHuxleyConfig(channel="half")
+    assert str(refused.value) == "channel: wanted 'K' or 'full', got 'half'"
 
 
 def test_the_area_of_a_sampled_ellipse():

@@ -24,11 +24,18 @@ from qbrain.experiments.errors import ConfigError, RunDirectoryError
 from qbrain.experiments.spikes.data import split_trials, synthetic_spikes
 from qbrain.experiments.spiqgan.config import SpiQGANConfig
 from qbrain.experiments.spiqgan.figure import PANELS, overview, panel_svg
-from qbrain.experiments.spiqgan.measures import ERRORS, METRICS, Blocks, errors_of, measure
+from qbrain.experiments.spiqgan.measures import (
+    ERRORS,
+    METRICS,
+    Blocks,
+    Distances,
+    errors_of,
+    measure,
+)
 from qbrain.experiments.spiqgan.report import copying, provenance
 from qbrain.experiments.spiqgan.result import assemble, outcome_of, plain
 from qbrain.experiments.spiqgan.source import Source
-from qbrain.experiments.spiqgan.verdict import BETTER, UNKNOWN, WORSE, contest, verdict
+from qbrain.experiments.spiqgan.verdict import BETTER, UNKNOWN, WORSE, comparisons, contest, verdict
 from qbrain.reference.spiqgan.spike_controls import (
     dichotomised_gaussian,
     fit_independent,
@@ -276,9 +283,18 @@ def test_the_source_that_is_the_data_wins_and_independent_neurons_lose():
         assert row["value"] == pytest.approx(0, abs=1e-12)
         assert row["generator"] == found["generator"].metrics[row["statistic"]]
         assert verdicts[row["statistic"], "twin"] == UNKNOWN
-    for name in ERRORS[1:]:
+    for name in ("covariance_rmse", "kl_count_window", "lag1_error"):
         assert verdicts[name, "independent"] == WORSE
-    assert verdicts["covariance_rmse", "oracle"] == BETTER
+    # two standard errors, of 35 comparisons
+    assert verdicts["kl_count_bin", "independent"] == UNKNOWN
+    # the generator is at the floor, below which not even the data itself is seen to be better
+    by_error = {row["statistic"]: row for row in wins}
+    assert by_error["covariance_rmse"]["at_floor"]
+    assert verdicts["covariance_rmse", "oracle"] == UNKNOWN
+    # independent neurons are above it
+    seen = contest(found, "independent", ["twin", "oracle"])[1]
+    better = {row["source"] for row in seen if row["verdict"] == BETTER}
+    assert better == {"training", "twin", "oracle"}
     # both have the rates of the training trials
     assert verdicts["rate_error", "independent"] == UNKNOWN
 
@@ -299,11 +315,60 @@ def test_the_contest_seen_from_the_other_side_is_turned_round():
         assert (back["low"], back["high"]) == pytest.approx((-row["high"], -row["low"]))
 
 
+def of_error(value, *draws):
+    """A source with this error in everything, and draws of it with a standard deviation of 1."""
+    spread = np.asarray(draws, dtype=float)
+    return Distances(None, {}, {}, dict.fromkeys(ERRORS, value), dict.fromkeys(ERRORS, spread))
+
+
+def test_an_interval_for_many_comparisons_is_that_of_bonferroni():
+    one = of_error(7.0, -1.0, 0.0, 1.0)
+    other = of_error(4.0, 0.0, 0.0, 0.0)
+    # the standard deviation of -1, 0, 1 is 1; normal quantiles of 0.975 and 0.9995
+    for total, z in ((1, 1.959963985), (50, 3.290526731)):
+        found = one.separation(other, "rate_error", total)
+        assert found == pytest.approx((3, 3 - z, 3 + z))
+
+
+@pytest.mark.parametrize(
+    ("rival", "floor", "scale", "wanted"),
+    [
+        # a run that was once called better than every control: the two stand about the floor
+        (0.00616, 0.00608, 5e-5, UNKNOWN),
+        (0.00616, 0.00608, 1e-5, WORSE),
+        # above the floor, by 2.2 standard errors: enough for one comparison, not for 15
+        (0.00596 + 2.2e-4, 0.001, 1e-4, UNKNOWN),
+        (0.00596 - 2.2e-4, 0.001, 1e-4, UNKNOWN),
+        (0.00596 + 4e-4, 0.001, 1e-4, WORSE),
+        (0.00596 - 4e-4, 0.001, 1e-4, BETTER),
+        # better, but the generator is at the floor
+        (0.00596 - 4e-4, 0.00596, 1e-4, UNKNOWN),
+    ],
+)
+def test_a_difference_counts_above_the_floor_and_after_the_correction(rival, floor, scale, wanted):
+    found = {
+        "training": of_error(floor, 0, 0, 0),
+        "generator": of_error(0.00596, 0, 0, 0),
+        "rival": of_error(rival, -scale, 0, scale),
+    }
+    wins, against = contest(found, "generator", ["rival"])
+    assert {row["verdict"] for row in against if row["source"] == "rival"} == {wanted}
+    assert all(row["best"] == ("generator" if rival > 0.00596 else "rival") for row in wins)
+    assert len(against) == 10
+    assert comparisons(5, 1) == 15
+    style, text = verdict(
+        {"wins": wins, "classical_sources": ["rival"], "backend": "exact", "comparisons": 15}
+    )
+    assert ("better than every classical control" in text) == (wanted == WORSE)
+    assert style == ("poor" if wanted == BETTER else "good")
+
+
 def result_with(better, worse, backend="exact"):
     row = {"statistic": "rate_error", "better": better, "worse": worse, "at_floor": False}
     other = {**row, "statistic": "covariance_rmse", "better": [], "at_floor": True}
     classical = ["independent", "classical"]
-    return {"wins": [row, other], "classical_sources": classical, "backend": backend}
+    found = {"wins": [row, other], "classical_sources": classical, "backend": backend}
+    return {**found, "comparisons": 10}
 
 
 def test_the_verdict_says_plainly_where_a_classical_control_is_better():
@@ -311,7 +376,8 @@ def test_the_verdict_says_plainly_where_a_classical_control_is_better():
     assert style == "fair"
     assert "By 1 of 2 errors a classical control is nearer" in text
     assert ": firing rates." in text
-    assert "at the noise floor of the data by: covariances." in text
+    assert "not told apart from the noise floor of the data by: covariances." in text
+    assert "corrected for all 10 comparisons of this run (Bonferroni)" in text
     style, text = verdict(result_with([], ["independent", "classical"], "fake_fez"))
     assert style == "good"
     assert "By none of 2 errors" in text
@@ -568,6 +634,7 @@ def test_a_finished_folder_is_whole(folder):
     assert names <= {file.name for file in folder.iterdir()}
     result = json.loads((folder / "result.json").read_text())
     assert result["run_dir"] == str(folder)
+    assert result["recording"] == DATA.recording.to_dict()
     held = xr.load_dataset(folder / "result.nc", engine="h5netcdf")
     assert list(held.source.values)[:3] == ["data", "training", "generator"]
     assert held.attrs["entangling"] == 1
@@ -588,7 +655,7 @@ def test_the_report_stands_alone_and_says_what_was_simulated(folder):
         "nothing here is beyond such a computer",
         verdict(json.loads((folder / "result.json").read_text()))[1],
         "dichotomised Gaussian", "independent neurons", "noise floor", "windows of 12 trials",
-        "logical", DATA.source,
+        "logical", DATA.source, "made so", "synthetic spikes", "spikes kept 100 %",
     ):  # fmt: skip
         assert wanted in text, wanted
     # three records passed the check, the worst at 2e-15

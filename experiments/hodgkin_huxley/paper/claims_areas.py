@@ -9,7 +9,7 @@ import numpy as np
 from qbrain.reference.hodgkin_huxley.channel_drives import entanglement_entropy
 from qbrain.reference.hodgkin_huxley.table_one import MODEL_AREAS
 
-from ...papers.claims import HOLDS, IN_PART, NOT, UNKNOWN, Claim, Row, rises, verdict
+from ...papers.claims import HOLDS, IN_PART, NOT, UNKNOWN, ByLimit, Claim, Row, rises, verdict
 from .areas import THETAS, area_ratios, entropy, fock_error, heat, memoryless, table_areas
 from .model import ALPHAS, THETA, AnyDrive, classical, coherent, cycle, entangled, paper_claim
 from .table_one import model_areas, model_currents
@@ -100,13 +100,18 @@ def classical_to_quantum() -> Claim:
         {"model": m, "area, mV µA/cm²": a, "over C": a / areas["C"], "Table I over C": wanted[m]}
         for m, a in areas.items()
     )
-    alike = abs(found.share / wanted["B"] - 1) < 0.05
+    apart = abs(found.share / wanted["B"] - 1)
     return paper_claim(
         "claim_classical_to_quantum",
         "from the classical model to the quantum source",
         ("table-1",),
         rows,
-        UNKNOWN if not alike else verdict(wanted["A"] < found.share < 1),
+        ByLimit(
+            "relative difference from Table I's B over C, below",
+            0.05,
+            (0.01, 0.1, 0.2, 0.5),
+            lambda limit: UNKNOWN if not apart < limit else verdict(wanted["A"] < found.share < 1),
+        ),
         areas=areas,
         found=found,
         wanted=wanted,
@@ -180,13 +185,18 @@ def maximally_entangled() -> Claim:
     phases = 2 * np.pi * (np.arange(256) + 0.5) / 256
     mean = [float(np.mean(entanglement_entropy(THETA, a * np.sin(phases)))) for a in ALPHAS]
     up = all(row["rises with θ"] == "yes" for row in rows)
-    full = all(float(row["S(π/4)/ln 2"]) > 0.99 for row in rows[:3])
+    shares = [float(row["S(π/4)/ln 2"]) for row in rows[:3]]
     return paper_claim(
         "claim_maximally_entangled",
         "maximally entangled at θ = π/4",
         (13,),
         rows,
-        verdict(up and full, in_part=up),
+        ByLimit(
+            "S(π/4)/ln 2 above",
+            0.99,
+            (0.5, 0.9, 0.95, 0.999),
+            lambda limit: verdict(up and min(shares) > limit, in_part=up),
+        ),
         rows=rows,
         mean=mean,
     )
@@ -248,6 +258,11 @@ def area_is_memory() -> Claim:
         "the area measures the memory",
         (7, 9, 10, 11, 12),
         rows,
-        verdict(max(shares) < 0.1, in_part=max(shares) < 0.5),
+        ByLimit(
+            "area with the gate frozen over the area, below",
+            0.1,
+            (0.05, 0.2, 0.5, 0.9),
+            lambda limit: verdict(max(shares) < limit, in_part=max(shares) < 0.5),
+        ),
         shares=shares,
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from qbrain.reference.hodgkin_huxley.memristor_loops import lobe_areas
 
-from ...papers.claims import Claim, Row, falls, verdict
+from ...papers.claims import ByLimit, Claim, Row, falls, verdict
 from .measures import nonlinearity
 from .memristor import VOLTAGES, averaged, classical_gap
 from .model import CLOSED, RESTING, AnyDrive, classical, coherent, cycle, entangled, paper_claim
@@ -62,7 +62,12 @@ def quantum_loops() -> Claim:
             {"largest lobe": float(lobes.max()), "lobes": len(lobes)},
             *rows,
         ),
-        verdict(lobes.max() > 1e-3 and worst > 1e-6, in_part=lobes.max() > 1e-3),
+        ByLimit(
+            "difference from the classical circuit, above",
+            1e-6,
+            (1e-9, 1e-8, 1e-4),
+            lambda limit: verdict(lobes.max() > 1e-3 and worst > limit, in_part=lobes.max() > 1e-3),
+        ),
         worst=worst,
     )
 
@@ -85,7 +90,12 @@ def first_spike() -> Claim:
         "initial spike of the classical model",
         (8,),
         tuple({"period": k + 1, "peak of V, mV": peak} for k, peak in enumerate(peaks[:8])),
-        verdict(first < 3 and over > 0.5, in_part=first < 3 and over > 0),
+        ByLimit(
+            "highest peak less the last over the swing, above",
+            0.5,
+            (0.05, 0.1, 0.2, 1.0, 2.0),
+            lambda limit: verdict(first < 3 and over > limit, in_part=first < 3 and over > 0),
+        ),
         first=first,
         over=over,
         after=after,
@@ -110,7 +120,12 @@ def classical_reproduced() -> Claim:
         "the classical model is reproduced",
         (7, 8),
         rows,
-        verdict(same < 0.01 and quasi < 0.01, in_part=same < 0.01),
+        ByLimit(
+            "largest difference/swing, below",
+            0.01,
+            (1e-4, 0.001, 0.05, 0.1, 0.5),
+            lambda limit: verdict(same < limit and quasi < limit, in_part=same < limit),
+        ),
         same=same,
         quasi=quasi,
         areas=areas,
@@ -148,7 +163,12 @@ def limit_cycle_for_all() -> Claim:
         "relaxation into one limit cycle",
         (7, 9, 12),
         rows,
-        verdict(left < 0.01 and most < 1 and areas > 0),
+        ByLimit(
+            "spread of V in the last period over its swing, below",
+            0.01,
+            (1e-6, 1e-4, 0.001, 0.1, 1.0),
+            lambda limit: verdict(left < limit and most < 1 and areas > 0),
+        ),
         left=left,
         most=most,
     )
@@ -205,7 +225,12 @@ def oscillation_shrinks() -> Claim:
         "slow decrease of the oscillations",
         (9,),
         rows,
-        verdict(down and spike < 0.5, in_part=down or spike < 0.5),
+        ByLimit(
+            "height of a spike over the last swing, below",
+            0.5,
+            (0.05, 0.1, 0.2, 1.0),
+            lambda limit: verdict(down and spike < limit, in_part=down or spike < limit),
+        ),
         closed=closed,
         spike=spike,
     )

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.reference.lmg import LMG, Orbit, block_entropy, fidelity, simulate
 
-from ...papers.claims import Claim, Row, falls, rises, verdict
+from ...papers.claims import ByLimit, Claim, Row, falls, rises, verdict
 from .measures import correlation, dwell_share, longest_stay, strongest_lag, whole_cycles
 from .model import paper_claim, run, slow_cycle
 from .plasticity import COUPLINGS_9
@@ -51,7 +51,12 @@ def anticorrelation() -> Claim:
         "anticorrelation of r and E",
         (2, 3, 4, 9),
         rows,
-        verdict(max(at_once) <= -0.9, in_part=max(at_once) < 0),
+        ByLimit(
+            "correlation at most",
+            -0.9,
+            (-0.99, -0.95, -0.8, -0.5),
+            lambda limit: verdict(max(at_once) <= limit, in_part=max(at_once) < 0),
+        ),
         at_once=at_once,
         slow=slow,
     )
@@ -143,7 +148,12 @@ def variance() -> Claim:
         "variance of E against N",
         (2, 3, 4),
         rows,
-        verdict(calmer and size[-1] < size[0] / 2, in_part=calmer),
+        ByLimit(
+            "excursion at N = 320 over that at N = 10, below",
+            0.5,
+            (0.1, 0.2, 0.8, 0.95, 1.0),
+            lambda limit: verdict(calmer and size[-1] < limit * size[0], in_part=calmer),
+        ),
         powers=powers,
         size=size,
     )
@@ -177,7 +187,12 @@ def feedback_control() -> Claim:
         "synaptic efficacy restores N/2",
         (2, 3, 4),
         rows,
-        verdict(min(less) > 0.1),
+        ByLimit(
+            "share of the variance that feedback takes, above",
+            0.1,
+            (0.01, 0.05, 0.2, 0.5),
+            lambda limit: verdict(min(less) > limit),
+        ),
         same=same,
     )
 
@@ -236,7 +251,12 @@ def fidelity_from_half() -> Claim:
         "fidelity from about half",
         (5,),
         rows,
-        verdict(low >= 0.5),
+        ByLimit(
+            "lowest fidelity at least",
+            0.5,
+            (0.1, 0.25, 0.75, 0.9),
+            lambda limit: verdict(low >= limit),
+        ),
         near=rows[-1]["share of time above 1/2"],
     )
 
@@ -267,7 +287,12 @@ def semi_activated() -> Claim:
         "exactly semi-activated stays put",
         (2,),
         rows,
-        verdict(still and low > 0.99, in_part=still),
+        ByLimit(
+            "lowest fidelity above",
+            0.99,
+            (0.5, 0.9, 0.95, 0.999),
+            lambda limit: verdict(still and low > limit, in_part=still),
+        ),
         moved=moved,
         low=low,
     )
@@ -292,7 +317,12 @@ def entropy_dip() -> Claim:
         "entropy dips at the peaks of E",
         (6,),
         rows,
-        verdict(bool(entropy[peak] < entropy[dip] + 0.05), in_part=apart < 0.01),
+        ByLimit(
+            "entropy at the peak of E above its lowest, bits, below",
+            0.05,
+            (0.01, 0.1, 0.2, 0.5),
+            lambda limit: verdict(bool(entropy[peak] < entropy[dip] + limit), in_part=apart < 0.01),
+        ),
         apart=apart,
         crossed=float(e[dip]),
         entropy=float(entropy[peak]),

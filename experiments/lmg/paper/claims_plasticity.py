@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ...papers.claims import Claim, Row, falls, rises, verdict
+from ...papers.claims import ByLimit, Claim, Row, falls, rises, verdict
 from .entanglement import linear_entropy_run
 from .measures import dominant_frequency, lines_holding, power_below, whole_cycles
 from .model import paper_claim, run, slow_cycle
@@ -50,7 +50,14 @@ def frequency_against_tau_r() -> Claim:
         "frequency against τ_r",
         (7,),
         rows,
-        verdict(falls(values) and values[4] < values[1] / 2, in_part=falls(values)),
+        ByLimit(
+            "frequency at τ_r = 20 over that at 0.1, below",
+            0.5,
+            (0.1, 0.2, 0.8),
+            lambda limit: verdict(
+                falls(values) and values[4] < limit * values[1], in_part=falls(values)
+            ),
+        ),
         values=values,
         law=law,
     )
@@ -69,9 +76,14 @@ def imbalance_against_tau_r() -> Claim:
         "up/down imbalance against τ_r",
         (7,),
         rows,
-        verdict(
-            all(rises(x) and abs(x[0]) < 0.01 for x in tilts),
-            in_part=all(x[-1] > x[0] for x in tilts),
+        ByLimit(
+            "imbalance without depression, below",
+            0.01,
+            (0.001, 0.002, 0.005, 0.05),
+            lambda limit: verdict(
+                all(rises(x) and abs(x[0]) < limit for x in tilts),
+                in_part=all(x[-1] > x[0] for x in tilts),
+            ),
         ),
         tilts=tilts[0],
     )
@@ -125,7 +137,12 @@ def half_has_no_slow_rhythm() -> Claim:
         "no slow rhythm from about half",
         (7,),
         rows,
-        verdict(max(shares[:3]) < 0.01 and min(shares[3:]) > 0.5),
+        ByLimit(
+            "share of slow power from half, below",
+            0.01,
+            (1e-4, 0.001, 0.05, 0.1),
+            lambda limit: verdict(max(shares[:3]) < limit and min(shares[3:]) > 0.5),
+        ),
         half=shares[:3],
         silent=shares[3:],
     )
@@ -154,9 +171,14 @@ def size_independence() -> Claim:
         "size independence after rescaling g0",
         (9,),
         rows,
-        verdict(
-            all(x < 0.1 for x in spread.values()),
-            in_part=all(spread[x] < 0.1 for x in ("frequency", "mean r", "mean U")),
+        ByLimit(
+            "spread that counts as none, below",
+            0.1,
+            (0.02, 0.05, 0.09, 0.096, 0.15, 0.2, 0.5),
+            lambda limit: verdict(
+                all(x < limit for x in spread.values()),
+                in_part=all(spread[x] < limit for x in ("frequency", "mean r", "mean U")),
+            ),
         ),
         spread=spread,
         factor=factor,
@@ -220,9 +242,14 @@ def entropy_under_depression() -> Claim:
         "depression favours entangled states",
         (8,),
         (*rows, *elsewhere),
-        verdict(
-            rises(mean) and mean[-1] - mean[0] > 0.01,
-            in_part=max(gains) > 0.01 or (high[-1] - high[0] > 0.01 and rises(high)),
+        ByLimit(
+            "gain that counts as one, above",
+            0.01,
+            (0.001, 0.002, 0.005, 0.02, 0.05),
+            lambda limit: verdict(
+                rises(mean) and mean[-1] - mean[0] > limit,
+                in_part=max(gains) > limit or (high[-1] - high[0] > limit and rises(high)),
+            ),
         ),
         mean=mean,
         gains=gains,

@@ -14,6 +14,9 @@ from ..config import LMGConfig
 
 __all__ = ["BACKEND", "measure_noise_checks"]
 
+# the references have three decimals
+HALF_A_DIGIT = 5e-4
+
 BACKEND = "fake_fez"
 # as in the table of systems, which knows the LMG's folder and is not known in it
 _LMG = System(
@@ -43,11 +46,13 @@ _RUNS: tuple[tuple[str, Mapping[str, Any], float, float | None], ...] = (
 
 
 def measure_noise_checks() -> Iterator[Check]:
-    """Measure the RMSE of E on the noise of the FakeFez snapshot: no worse than its reference.
+    """Measure the RMSE of E on the noise of the FakeFez snapshot: no larger than its reference.
 
-    Circuits shorter than those of the reference do better than it, which agrees too. One layer at
-    γ = 1 does not after parity: 0.010 to 0.012 over seeds, against 0.006. Readings here are as
-    asymmetric as the snapshot says; with the mean of both errors it is 0.008 to 0.009.
+    Circuits shorter than those of the reference do better than it, which agrees too. Four do not
+    agree, over seeds 1 to 6: one layer at γ = 1 leaves 0.0155 to 0.0177 raw against 0.012 and 0.010
+    to 0.012 after parity against 0.006, the sector of six neurons 0.0074 to 0.0082 against 0.006,
+    the state of thirty 0.016 to 0.018 against 0.015. Readings here are as asymmetric as the
+    snapshot says; with the mean of both errors the layer leaves 0.008 to 0.009 after parity.
     """
     for name, settings, raw, kept in _RUNS:
         with tempfile.TemporaryDirectory() as folder:
@@ -62,8 +67,7 @@ def measure_noise_checks() -> Iterator[Check]:
                     f"RMSE of E, noise of {BACKEND}, {name} ({gates} CZ), {label}",
                     rows[label],
                     reference,
-                    # one or two digits, and another seed
-                    0.25 * reference + 0.002,
+                    HALF_A_DIGIT,
                     None,
                     at_most=True,
                 )
