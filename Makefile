@@ -7,7 +7,7 @@ OUT ?= demo
 # two workers share two cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow mutants lint bench docs ibm-loopback fault-matrix clean
+.PHONY: demo test test-slow test-pythons mutants lint bench docs ibm-loopback fault-matrix clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -33,6 +33,10 @@ test: lint
 
 test-slow: $(VENV)/.dev
 	$(BIN)/python -m pytest -n 2 --dist loadscope -q -m slow
+
+# The same product on the later versions of Python that are installed here.
+test-pythons:
+	sh tools/pythons.sh 3.12 3.13
 
 # Faults put into the code one at a time, each of which the fast tests must notice (half an hour or more).
 mutants: $(VENV)/.dev

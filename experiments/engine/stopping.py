@@ -36,8 +36,8 @@ __all__ = [
 ]
 
 # how long closing may take, and when the forked process steps in; both well below two seconds
-_PATIENCE = 1.2
-_LAST_RESORT = 1.6
+_PATIENCE = 1.0
+_LAST_RESORT = 1.3
 # what a shell reports for a program that wrote into a pipe that nobody reads
 BROKEN_PIPE = 141
 

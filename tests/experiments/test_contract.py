@@ -26,6 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import qbrain
+from qbrain.backends.readout import has_mthree
 from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.config import load_config
 from qbrain.experiments.engine.run import estimate, start
@@ -118,6 +119,8 @@ def golden():
 @pytest.mark.parametrize("name", slow(RUNS))
 def test_a_run_gives_the_numbers_that_version_0_1_gave(name, golden):
     objects, arrays = golden
+    if name == "lmg-mitigated" and not has_mthree():
+        pytest.skip("the numbers are those of every chain, and mthree is for Python below 3.13")
     run = whole(name)
     wanted = {k.split("/", 1)[1]: v for k, v in arrays.items() if k.startswith(f"{name}/")}
     assert wanted

@@ -25,6 +25,7 @@ from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import RunDirectoryError, exit_code
 from qbrain.experiments.resuming import resume
 
+FAST = "open-system-aer"  # a run of several jobs and small circuits
 _scratch = tempfile.TemporaryDirectory(prefix="qbrain-damaged-", ignore_cleanup_errors=True)
 CLOCKS = ("wall_seconds", "run_dir", "train_seconds", "weights")
 TIMED = {"seconds", "check_seconds"}
@@ -184,7 +185,7 @@ def check_damages(rows, tmp_path):
 
 
 def test_damage_is_refused_or_harmless(tmp_path):
-    rows = [("lmg-replay", *row[1:]) for row in damages(40)]
+    rows = [(FAST, *row[1:]) for row in damages(40)]
     found = check_damages(rows, tmp_path)
     assert found["refused"] > 10
 
@@ -217,7 +218,7 @@ FEW = 12
 def test_values_of_another_kind_in_the_journal(seed, tmp_path):
     """Somebody has changed a value and the checksum with it: still no traceback."""
     rng = random.Random(seed)
-    folder = copy_of(rng.choice(["lmg-replay", "qlif-noise"]), tmp_path, finished=False)
+    folder = copy_of(rng.choice([FAST, "qlif-table"]), tmp_path, finished=False)
     run = RunDirectory.open(folder)
     steps = run.steps()
     put_somewhere(rng.choice(steps), rng, VALUES[rng.choice(list(VALUES))])
@@ -256,9 +257,9 @@ def test_a_record_of_another_form(text, tmp_path):
 
 def test_lines_of_another_run_are_refused(tmp_path):
     """Of the same form, by another seed: they would be other numbers."""
-    folder = copy_of("lmg-replay", tmp_path, finished=False)
+    folder = copy_of(FAST, tmp_path, finished=False)
     other = tmp_path / "other"
-    arguments = [*RUNS["lmg-replay"], "--seed", "4", "--out", str(other)]
+    arguments = [*RUNS[FAST], "--seed", "4", "--out", str(other)]
     with contextlib.redirect_stdout(io.StringIO()):
         assert run_command(["run", *arguments]) == 0
     shutil.copy(other / "steps.jsonl", folder / "steps.jsonl")
@@ -272,7 +273,7 @@ def test_a_folder_without_checksums_is_read(tmp_path):
     """As versions before wrote them."""
     from qbrain.experiments.engine.seals import unseal, unseal_toml
 
-    folder = copy_of("lmg-replay", tmp_path, finished=False)
+    folder = copy_of(FAST, tmp_path, finished=False)
     run = RunDirectory.open(folder)
     salt = run._salt
     text, _ = unseal_toml((folder / "run.toml").read_bytes())
@@ -281,14 +282,14 @@ def test_a_folder_without_checksums_is_read(tmp_path):
     plain = "".join(json.dumps(unseal(line, salt)) + "\n" for line in lines)
     assert "sha256" not in plain
     (folder / "steps.jsonl").write_text(plain)
-    assert outcome(folder, "lmg-replay") == "same"
+    assert outcome(folder, FAST) == "same"
 
 
 def test_a_record_that_was_edited_is_refused(tmp_path):
-    folder = copy_of("lmg-replay", tmp_path, finished=False)
+    folder = copy_of(FAST, tmp_path, finished=False)
     text = (folder / "run.toml").read_text()
-    assert "gamma = 0.8" in text
-    (folder / "run.toml").write_text(text.replace("gamma = 0.8", "gamma = 0.9"))
+    assert "time = 1.5" in text
+    (folder / "run.toml").write_text(text.replace("time = 1.5", "time = 1.6"))
     with pytest.raises(RunDirectoryError, match=r"run\.toml: .*checksum does not fit"):
         resume(folder)
 
@@ -300,7 +301,7 @@ def test_a_record_that_was_edited_is_refused(tmp_path):
     "name", ["steps.jsonl", ".lock", ".result.nc.part.nc", "result.json", ".result.json.part.json"]
 )
 def test_nothing_is_written_through_a_link(name, tmp_path):
-    folder = copy_of("lmg-replay", tmp_path, finished=False)
+    folder = copy_of(FAST, tmp_path, finished=False)
     target = tmp_path / "target"
     target.write_text("mine")
     link = folder / name
