@@ -81,7 +81,8 @@ def simulate(
     """The exact trajectory from a Dicke state at t = 0.
 
     Without a field the state runs along one orbit, ψ(s) = exp(−i H0 s)|n⟩ with s = ∫r dt, and
-    only s, r and U are integrated; with a field the state is integrated too.
+    only s, r and U are integrated; with a field the state is integrated too
+    (:mod:`.field_dynamics`), to the same tolerance.
 
     Args:
         model: the neurons and their couplings.

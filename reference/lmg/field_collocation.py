@@ -57,7 +57,11 @@ def _calculus() -> tuple[FloatArray, FloatArray, FloatArray]:
     to_series = np.linalg.inv(chebyshev.chebvander(2 * _POINTS - 1, _DEGREE))
     of_integral = chebyshev.chebint(to_series, lbnd=-1, scl=0.5)
     integral = chebyshev.chebvander(2 * _POINTS - 1, _DEGREE + 1) @ of_integral
-    return to_series, of_integral, integral
+    return (
+        np.asarray(to_series, dtype=np.float64),
+        np.asarray(of_integral, dtype=np.float64),
+        np.asarray(integral, dtype=np.float64),
+    )
 
 
 _TO_SERIES, _SERIES_OF_INTEGRAL, _INTEGRAL = _calculus()
@@ -135,11 +139,10 @@ class _Frame:
 
 def _applied(
     observable: FloatArray | ComplexArray, states: FloatArray | ComplexArray
-) -> FloatArray | ComplexArray:
-    """O times a state or states in columns; O a diagonal (M,) or a matrix (M, M)."""
-    if observable.ndim == 2:
-        return np.asarray(observable @ states)
-    return (observable * states.T).T
+) -> ComplexArray:
+    """O times states in columns; O a diagonal (M,) or a matrix (M, M)."""
+    product = observable @ states if observable.ndim == 2 else observable[:, None] * states
+    return np.asarray(product, dtype=np.complex128)
 
 
 class CollocatedRun:
@@ -165,7 +168,9 @@ class CollocatedRun:
         self._law, self._times, self._tolerance = law, times, tolerance
         self._end = float(times[-1])
         levels = sector_excitations(model.neurons, parity) / model.neurons
-        self._observables = [levels] if drive is None else [drive, levels]
+        self._observables: list[FloatArray | ComplexArray] = [levels]
+        if drive is not None:
+            self._observables.insert(0, drive)
         diagonal, off = coupling_band(model.neurons, model.gamma, parity)
         # A common phase that depends on r is put back at the end.
         middle = float(diagonal.max() + diagonal.min()) / 2
@@ -195,9 +200,8 @@ class CollocatedRun:
         """
         count = len(self._times)
         found = np.empty((count, 3 + len(self._observables)))
-        values = [
-            float(np.vdot(self._state, _applied(o, self._state)).real) for o in self._observables
-        ]
+        here = self._state[:, None]
+        values = [float(np.vdot(here, _applied(each, here)).real) for each in self._observables]
         found[0] = 0.0, self._r, self._u, *values
         states: ComplexArray | None = None
         if keep_states:
@@ -241,24 +245,50 @@ class CollocatedRun:
         """The window over a span, or the factor to shorten it by."""
         if abs(self._r - self._frame.r) > _NEAR:
             self._frame = _Frame(self._coupling, self._tilt, self._r, self._observables)
+        frame = self._frame
+        converged = self._repeated(span)
+        if converged is None:
+            return 0.5
+        states, turned, scalars, repetitions = converged
+        drive, r, u = scalars
+        values = np.stack([r, u, drive, *frame.others(states)], axis=1)
+        series = np.dot(_TO_SERIES, values)
+        tails = np.abs(np.dot(_TO_SERIES[-3:], turned)).max(), np.abs(series[-3:]).max()
+        tail = float(max(tails))
+        allowed = max(_CAUTION * self._tolerance * min(1.0, 30 * span / self._end), 3 * _NOISE)
+        allowed *= self._size
+        shorter = 0.9 * float(allowed / max(tail, 1e-17)) ** (1 / _DEGREE)
+        if tail > allowed:
+            return float(max(0.3, min(0.9, shorter)))
+        # The number of repetitions grows about as the window does.
+        growth = min(2.0, max(0.7, min(shorter, _WANTED_REPETITIONS / repetitions)))
+        phase = span * np.dot(_SERIES_OF_INTEGRAL, r)
+        phase[0] += self._s
+        state = frame.outside(frame.phases(span)[0][-1] * turned[-1])
+        series = np.concatenate((phase[:, None], np.pad(series, ((0, 1), (0, 0)))), axis=1)
+        return _Window(series, turned, state, float(r[-1]), float(u[-1]), growth)
+
+    @np.errstate(over="ignore", invalid="ignore")  # where it diverges, which is seen
+    def _repeated(
+        self, span: float
+    ) -> tuple[ComplexArray, ComplexArray, tuple[FloatArray, FloatArray, FloatArray], int] | None:
+        """States, φ, and E, r and U at the points, and the repetitions; None if they diverge."""
         frame, law = self._frame, self._law
         forth, kick = frame.phases(span)
         integral = span * _INTEGRAL
         recovers, fills = law.tau_r != 0.0, law.tau_f != 0.0
+        # In loops as short as these a Python number costs more than an array of the points.
         ones = np.ones(len(_POINTS))
-        r, u = self._r * ones, self._u * ones
-        if recovers:
-            r_gain = ones / law.tau_r
-        if fills:
-            u_loss = ones / law.tau_f
-            u_gain, release = law.release * u_loss, law.release * ones
+        r, u, release = self._r * ones, self._u * ones, law.release * ones
+        r_gain = ones / law.tau_r if recovers else ones
+        u_loss = ones / law.tau_f if fills else ones
+        u_gain = law.release * u_loss
         start = frame.inside(self._state)
         turned = np.repeat(start[None], len(_POINTS), axis=0)
         # What the last repetition changes is many times what is left.
         share = max(self._tolerance * span / self._end / self._size, _NOISE)
-        before, repetitions = math.inf, 0
-        while True:
-            repetitions += 1
+        before = math.inf
+        for repetition in range(1, _MOST_REPETITIONS + 1):
             states = forth * turned
             coupled, drive = frame.products(states)
             if fills:
@@ -275,23 +305,8 @@ class CollocatedRun:
             change = float(np.abs(moved - turned).max())
             turned = moved
             if change <= share:
-                break
-            if repetitions == _MOST_REPETITIONS or not change < 10 * before:
-                return 0.5
+                return states, turned, (drive, r, u), repetition
+            if not change < min(10 * before, 2.0):
+                return None
             before = change
-        values = np.stack([r, u, drive, *frame.others(states)], axis=1)
-        series = np.dot(_TO_SERIES, values)
-        tails = np.abs(np.dot(_TO_SERIES[-3:], turned)).max(), np.abs(series[-3:]).max()
-        tail = float(max(tails))
-        allowed = max(_CAUTION * self._tolerance * min(1.0, 30 * span / self._end), 3 * _NOISE)
-        allowed *= self._size
-        shorter = 0.9 * (allowed / max(tail, 1e-17)) ** (1 / _DEGREE)
-        if tail > allowed:
-            return max(0.3, min(0.9, shorter))
-        # The number of repetitions grows about as the window does.
-        growth = min(2.0, max(0.7, min(shorter, _WANTED_REPETITIONS / repetitions)))
-        phase = span * np.dot(_SERIES_OF_INTEGRAL, r)
-        phase[0] += self._s
-        state = frame.outside(forth[-1] * turned[-1])
-        series = np.concatenate((phase[:, None], np.pad(series, ((0, 1), (0, 0)))), axis=1)
-        return _Window(series, turned, state, float(r[-1]), float(u[-1]), growth)
+        return None

@@ -293,4 +293,4 @@ class ExtrapolatedRun:
 def _factor(errors: list[tuple[float, float, float]]) -> float:
     """For the next span; the error goes with its power of 15."""
     worst = max(error / allowed for error, _, allowed in errors)
-    return min(2.0, max(0.3, 0.9 * max(worst, 1e-12) ** (-1 / 15)))
+    return float(min(2.0, max(0.3, 0.9 * max(worst, 1e-12) ** (-1 / 15))))

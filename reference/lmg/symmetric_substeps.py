@@ -88,8 +88,6 @@ class Substeps:
         r_gain = ones / law.tau_r if recovers else ones
         u_loss = ones / law.tau_f if fills else ones
         u_gain, release = law.release * u_loss, law.release * ones
-        factors = np.empty_like(states)
-        cosines, sines = factors.real, factors.imag
         energies, turn, observable = self._energies, self._basis.turn, self._drive
         drive = expectation(observable, states)
         if recovers:
@@ -100,10 +98,7 @@ class Substeps:
         first = carried = 0
         for end in np.searchsorted(counts, np.arange(1, counts[-1] + 1), side="right").tolist():
             states = half_turns * states
-            angles = np.dot(energies, (r * spans)[None])
-            np.cos(angles, out=cosines)
-            np.sin(angles, out=sines)
-            states = turn(states, factors)
+            states = turn(states, _phase_factors(np.dot(energies, (r * spans)[None])))
             states *= half_turns
             drive = expectation(observable, states)
             if fills:
@@ -127,8 +122,7 @@ class Substeps:
             if first > carried and len(states) >= _DROPPED_SIZE:
                 rest = slice(first - carried, None)
                 carried = first
-                states, half_turns, factors = states[:, rest], half_turns[:, rest], factors[:, rest]
-                cosines, sines = factors.real, factors.imag
+                states, half_turns = states[:, rest], half_turns[:, rest]
                 r, u, spans, back = r[rest], u[rest], spans[rest], back[rest]
                 r_gain, u_gain, u_loss, release = (
                     each[rest] for each in (r_gain, u_gain, u_loss, release)
@@ -216,8 +210,16 @@ def _times(matrix: FloatArray | ComplexArray, states: ComplexArray) -> ComplexAr
 
 
 def _phase_factors(angles: FloatArray) -> ComplexArray:
-    """exp(i angle)."""
+    """exp(i angle), as (1 + i t)²/(1 + t²) with t = tan(angle/2).
+
+    numpy has a vectorised tangent in double precision but no such sine or cosine, which take ten
+    times as long.
+    """
+    tangent = np.tan(0.5 * angles)
+    weight = tangent * tangent
+    weight += 1.0
+    np.divide(2.0, weight, out=weight)
     factors = np.empty(angles.shape, dtype=np.complex128)
-    np.cos(angles, out=factors.real)
-    np.sin(angles, out=factors.imag)
+    np.subtract(weight, 1.0, out=factors.real)
+    np.multiply(weight, tangent, out=factors.imag)
     return factors

@@ -294,3 +294,9 @@ def test_the_integrators_agree() -> None:
             found.append(simulate(model, Synapse(), "half", t, tolerance=1e-11))
     for name in ("excitation", "r", "U", "phase"):
         assert np.abs(found[0][name] - found[1][name]).max() < 3e-11
+
+
+def test_phase_factors_keep_all_digits() -> None:
+    angles = np.concatenate((np.linspace(-400.0, 400.0, 100_001), np.pi * np.arange(-5, 6)))
+    factors = substeps._phase_factors(angles)
+    assert np.abs(factors - (np.cos(angles) + 1j * np.sin(angles))).max() < 1e-15
