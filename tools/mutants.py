@@ -348,6 +348,8 @@ def _as_child(tree: Path, tests: Sequence[str]) -> None:
             os.dup2(stream.fileno(), 2)
         sys.path.insert(0, str(tree / "src"))
         os.environ["PYTHONPATH"] = str(tree / "src")
+        # a faulty ledger must not be the user's
+        os.environ["XDG_STATE_HOME"] = str(tree / "state")
         import pytest
 
         code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *tests]))
