@@ -7,7 +7,7 @@ OUT ?= demo
 # two workers share two cores
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: demo test test-slow mutants lint bench docs ibm-loopback clean
+.PHONY: demo test test-slow mutants lint bench docs ibm-loopback fault-matrix clean
 
 $(VENV)/.core: pyproject.toml constraints.txt tools/venv.sh
 	sh tools/venv.sh "$(PYTHON)" "$(VENV)"
@@ -63,6 +63,11 @@ docs: $(VENV)/.docs
 # A stand-in for IBM Quantum on this machine; prints the environment that leads to it.
 ibm-loopback: $(VENV)/.dev
 	$(BIN)/python tests/ibm_loopback/serve.py
+
+# Runs against that stand-in at fault, one line each; all of them take hours.
+PART ?= 1/50
+fault-matrix: $(VENV)/.dev
+	$(BIN)/python -m tests.ibm_faults.matrix --part $(PART)
 
 clean:
 	rm -rf $(VENV) $(OUT) mutants.json build site docs/gallery/*/ *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveProbabilities
 
 from .channels import Part, draw_parts, sampled_parts
+from .check.mps import UNBOUNDED_MB
 from .errors import BackendError
 from .ideal import ideal_target
 from .isa import first_illegal
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["AerSampler", "NoisyAerSampler"]
 
-# Past this a dense vector takes minutes and gigabytes; Aer's matrix-product state takes over.
-DENSE_QUBITS = 26
+# Past this a dense vector takes minutes and gigabytes; Aer's matrix-product state takes over, as it
+# does in the check before dispatch.
+DENSE_QUBITS = 24
 # Up to this many, exact probabilities are taken from Aer and the shots are drawn from them.
 DRAWN_QUBITS = 20
 # 4^12 complex numbers are 268 MB.
@@ -41,14 +43,20 @@ KRAUS_QUBITS = 8
 
 
 class AerSampler(TargetSampler):
-    """Ideal simulation on Aer: state vector, matrix-product state past 26 qubits."""
+    """Ideal simulation on Aer: state vector, matrix-product state past 24 qubits."""
 
     def __init__(self, qubits: int, *, seed: int | None = None, name: str = "aer") -> None:
         target = ideal_target(qubits)
         method = "statevector" if qubits <= DENSE_QUBITS else "matrix_product_state"
         super().__init__(name, target, seed=seed, details={"method": method, "noise": "none"})
+        limits = {"matrix_product_state": {"max_memory_mb": UNBOUNDED_MB}}
         self._simulator, self._density = (
-            AerSimulator(method=each, max_parallel_experiments=0, max_parallel_shots=1)
+            AerSimulator(
+                method=each,
+                max_parallel_experiments=0,
+                max_parallel_shots=1,
+                **limits.get(each, {}),
+            )
             for each in (method, "density_matrix")
         )
 

@@ -1,16 +1,16 @@
 """IBM Quantum devices as one more sampler, over the genuine client.
 
-Circuits come in over n qubits of a line that was cut from the device by the day's calibration,
-as for a snapshot, and are put on the physical qubits of that line just before they are sent. A
-run may use several lines; one job then holds the circuits of all.
+Circuits come in over n qubits of a chain that was cut from the device by the day's calibration, as
+for a snapshot, and are put on the physical qubits of that chain just before they are sent. A run
+may use several chains; one job then holds the circuits of all.
 
-Each job is written into the ledger before it is sent, carries a tag that names its run, step and
-circuits, and is looked for by that tag before it would be sent again: a crash, a lost answer or a
-resumed run never submits the same job twice. A token that the service takes no longer is replaced
-by a fresh one.
+A job is written into the ledger, and into the run's folder, before it is sent. It carries a tag
+that names its run and its place in it; it is looked for by its id, else by that tag, before it
+would be sent again. A crash, a lost answer or a resumed run never submits the same job twice. Of a
+job that was sent nothing else is needed, neither the device nor its calibration.
 
-Credentials are those that the client itself finds (saved account or environment); they are
-neither read nor kept here.
+Credentials are those that the client itself finds (saved account or environment); they are neither
+read nor kept here.
 """
 
 from __future__ import annotations
@@ -20,39 +20,49 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from qiskit import QuantumCircuit
-from qiskit.primitives import BasePrimitiveJob, BaseSamplerV2, PrimitiveResult, SamplerPubResult
+from qiskit import ClassicalRegister, QuantumCircuit
+from qiskit.primitives import BaseSamplerV2
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
 from .errors import BackendError, DeviceFault
-from .ibm_service import (
-    client_errors,
-    is_refused,
-    is_transient,
+from .ibm_answer import LABEL, Wanted, wanted_of
+from .ibm_device import DeviceFacts, read_device
+from .ibm_job import LedgerJob, NotDone
+from .ibm_policy import (
+    Action,
+    Deadline,
+    action_for,
+    ask,
+    list_lag_seconds,
+    may_have_arrived,
     one_line,
-    open_device,
-    open_service,
-    with_retries,
+    retry_after,
+    status_of,
+    within,
 )
+from .ibm_policy import client_errors as faults_of_client
+from .ibm_service import IBMService, JobState
+from .ibm_ticket import LooseTicket, Ticket, TicketStore
 from .isa import first_illegal
 from .ledger import JobRecord, Ledger
-from .placements import places_on
 from .sampling import Detail, metadata_number, placement_of
-from .snapshot import assignment_errors, cut_target, line_costs
 
-__all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler"]
+__all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler", "reopen_ibm_sampler"]
 
-T = TypeVar("T")
 MODES = ("auto", "session", "batch", "job")
 TWIRLING = ("none", "gates", "readout", "both")
 DECOUPLING = ("none", "XX", "XpXm", "XY4")
-# how long a service that does not answer is asked again, seconds
-PATIENCE = 300.0
+# how often a session that has closed is opened anew for one job
+_RENEWALS = 3
+# seconds for which the end of a session is waited for
+_CLOSING = 5.0
 
 
 def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
@@ -73,6 +83,20 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
     return digest.hexdigest()
 
 
+def _checked_options(mode: str, twirling: str, decoupling: str, fractional: bool) -> None:
+    if mode not in MODES:
+        raise BackendError(f"mode: wanted one of {', '.join(MODES)}, got {mode!r}")
+    if twirling not in TWIRLING:
+        raise BackendError(f"twirling: wanted one of {', '.join(TWIRLING)}, got {twirling!r}")
+    if decoupling not in DECOUPLING:
+        raise BackendError(f"decoupling: wanted one of {', '.join(DECOUPLING)}, got {decoupling!r}")
+    if fractional and twirling in ("gates", "both"):
+        # the client twirls by all Paulis, of which only half pass through an rzz
+        raise BackendError(
+            f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
+        )
+
+
 def open_ibm_sampler(
     name: str,
     *,
@@ -83,52 +107,91 @@ def open_ibm_sampler(
     placements: int = 1,
     places: Sequence[Sequence[int]] | None = None,
     fractional: bool = False,
+    account: str | None = None,
+    instance: str | None = None,
     ledger: Ledger | None = None,
-    patience: float = PATIENCE,
+    patience: float | None = None,
 ) -> IBMSampler:
-    """Open a device on ``placements`` lines that share no qubit, cheapest first.
+    """Open a device on ``placements`` chains that share no qubit, cheapest first.
 
-    ``places`` repeats the lines of an earlier part of the same run instead. ``twirling``: random
+    ``places`` repeats the chains of an earlier part of the same run instead. ``twirling``: random
     Paulis around two-qubit gates (``gates``), random flips before reading (``readout``), ``both``
     or ``none``. ``decoupling``: the sequence put where qubits wait. ``fractional``: with ``rx``
-    and, at angles in [0, π/2], ``rzz``, on lines on which every edge has one that works.
+    and, at angles in [0, π/2], ``rzz``, on chains on which every edge has one that works.
+    ``account``, ``instance``: a saved account by its name and an instance by its name or CRN, what
+    the client takes by itself if None. ``patience``: seconds for which the service is asked again.
 
     Raises:
-        BackendError: no account, no such device, fewer lines of so many qubits, a bad option, a
+        BackendError: no account, no such device, fewer chains of so many qubits, a bad option, a
             device without fractional gates, or fractional gates that are to be twirled.
-        DeviceFault: the service does not answer.
+        DeviceFault: the service does not answer, or a calibration that cannot be read.
     """
-    if mode not in MODES:
-        raise BackendError(f"mode: wanted one of {', '.join(MODES)}, got {mode!r}")
-    if twirling not in TWIRLING:
-        raise BackendError(f"twirling: wanted one of {', '.join(TWIRLING)}, got {twirling!r}")
-    if decoupling not in DECOUPLING:
-        raise BackendError(f"decoupling: wanted one of {', '.join(DECOUPLING)}, got {decoupling!r}")
+    _checked_options(mode, twirling, decoupling, fractional)
     if isinstance(placements, bool) or not isinstance(placements, int) or placements < 1:
         raise BackendError(f"placements: wanted an integer >= 1, got {placements!r}")
-    if fractional and twirling in ("gates", "both"):
-        # the client twirls by all Paulis, of which only half pass through an rzz
-        raise BackendError(
-            f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
-        )
-    service = open_service()
-    known = with_retries("IBM Quantum", lambda: [b.name for b in service.backends()], 30.0)
-    if name not in known:
-        raise BackendError(
-            f"backend: wanted a device of the account ({', '.join(known)}), got {name!r}"
-        )
+    # a ledger that cannot be written is told before anybody waits for the service
+    ledger = Ledger() if ledger is None else ledger
+    service = IBMService(account, instance, patience=patience)
+    device = service.device(name, fractional)
+    facts = ask(
+        name,
+        lambda: read_device(
+            device, qubits, placements=placements, places=places, fractional=fractional
+        ),
+        Deadline(min(30.0, service.patience)),
+    )
+    facts = _with_details(facts, mode)
     return IBMSampler(
-        service,
-        open_device(service, name, fractional),
-        qubits,
-        placements=placements,
-        places=places,
-        fractional=fractional,
+        facts,
+        service=service,
+        device=device,
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
-        patience=patience,
     )
+
+
+def reopen_ibm_sampler(
+    facts: DeviceFacts,
+    *,
+    mode: str = "auto",
+    twirling: str = "none",
+    decoupling: str = "none",
+    account: str | None = None,
+    instance: str | None = None,
+    ledger: Ledger | None = None,
+    patience: float | None = None,
+) -> IBMSampler:
+    """The sampler of a run that goes on, from what its folder says of the device.
+
+    Nothing is asked of the service before a job is looked for or sent, and the device itself is
+    not asked for before a job is sent.
+
+    Raises:
+        BackendError: a bad option.
+    """
+    _checked_options(mode, twirling, decoupling, facts.fractional)
+    return IBMSampler(
+        facts,
+        service=lambda: IBMService(account, instance, patience=patience),
+        mode=mode,
+        options=sampler_options(twirling, decoupling),
+        ledger=ledger,
+    )
+
+
+def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
+    details: dict[str, Detail] = {
+        "backend": facts.name,
+        "device": facts.name,
+        "calibration": facts.calibration,
+        "physical_qubits": list(facts.places[0]),
+        "layout": "line",
+        "mode": mode,
+    }
+    if len(facts.places) > 1:
+        details["placements"] = [list(place) for place in facts.places]
+    return replace(facts, details=details)
 
 
 def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
@@ -145,19 +208,21 @@ def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
 
 
 class IBMSampler(BaseSamplerV2):
-    """A device cut to its best lines of n qubits.
+    """A device cut to its best chains of n qubits.
 
-    A circuit runs on the line that its ``metadata["placement"]`` names, the first where it names
+    A circuit runs on the chain that its ``metadata["placement"]`` names, the first where it names
     none.
 
     Attributes:
+        facts: what is known of the device.
         name: the device's name.
-        places: physical qubits of each line.
-        targets: of each line, over exactly its qubits, as calibrated today.
-        readouts: of each line: (qubits, 2) of [p(1|0), p(0|1)] as calibrated.
+        places: physical qubits of each chain.
+        targets: of each chain, over exactly its qubits, as calibrated when the run began.
+        readouts: of each chain: (qubits, 2) of [p(1|0), p(0|1)] as calibrated.
         details: device, calibration, physical qubits, mode.
         submits: circuits leave this machine, so what is sent must be on disk before.
         noisy: circuits meet a device's errors.
+        tell: is told in a line what a job is waiting for.
     """
 
     submits = True
@@ -165,84 +230,120 @@ class IBMSampler(BaseSamplerV2):
 
     def __init__(
         self,
-        service: Any,
-        device: Any,
-        qubits: int,
+        facts: DeviceFacts,
         *,
-        placements: int = 1,
-        places: Sequence[Sequence[int]] | None = None,
-        fractional: bool = False,
+        service: IBMService | Callable[[], IBMService],
+        device: Any = None,
         mode: str = "auto",
         options: dict[str, Any] | None = None,
         ledger: Ledger | None = None,
-        patience: float = PATIENCE,
     ) -> None:
+        self.facts = facts
+        self.name = facts.name
+        self.places, self.targets, self.readouts = facts.places, facts.targets, facts.readouts
+        self.details = dict(facts.details)
+        self.tell: Callable[[str], None] = lambda text: None
+        self._open_service = service if callable(service) else None
+        self._opened = None if callable(service) else service
+        self._opened_device = device
+        # that device and session belong to
+        self._client = None if self._opened is None else self._opened.client
         self._options = options or {}
-        self.name = str(device.name)
-        self._service, self._device = service, device
-        self._fractional = fractional
         self._mode_wanted, self._mode_name = mode, mode
         self._mode: Any = None
-        self._patience = patience
-        self._ledger = Ledger() if ledger is None else ledger
+        self._given_ledger = ledger
         self._run, self._directory = "", ""
-        properties = with_retries(self.name, device.properties, 30.0)
-        target = device.target
-        errors = assignment_errors(properties, target)
-        if places is None:
-            costs = line_costs(target, errors, qubits, fractional=fractional)
-            if fractional and qubits > 1 and not costs.edge:
-                raise BackendError(
-                    f"fractional: wanted a device with rzz, got {self.name}, where no edge has one "
-                    "that is calibrated"
-                )
-            places = [line.qubits for line in places_on(costs, self.name, qubits, placements)]
-        self.places = _checked_places(places, placements, qubits, target.num_qubits)
-        self._device_qubits = int(target.num_qubits)
-        self.targets: tuple[Target, ...] = tuple(cut_target(target, line) for line in self.places)
-        self.readouts = tuple(errors[list(line)] for line in self.places)
-        self._calibration = properties.last_update_date.isoformat()
-        self.details: dict[str, Detail] = {
-            "backend": self.name,
-            "device": self.name,
-            "calibration": self._calibration,
-            "physical_qubits": list(self.places[0]),
-            "layout": "line",
-            "mode": mode,
-        }
-        if len(self.places) > 1:
-            self.details["placements"] = [list(line) for line in self.places]
+        self._fresh, self._loops, self.sends = True, True, True
+        self._usage_known = True
+
+    @property
+    def service(self) -> IBMService:
+        """The account; opened when it is first asked for."""
+        if self._opened is None:
+            assert self._open_service is not None
+            self._opened = self._open_service()
+        return self._opened
+
+    @property
+    def ledger(self) -> Ledger:
+        """The job ledger; opened when it is first asked for."""
+        if self._given_ledger is None:
+            self._given_ledger = Ledger()
+        return self._given_ledger
 
     @property
     def placements(self) -> int:
-        """Number of lines."""
+        """Number of chains."""
         return len(self.places)
 
     @property
     def target(self) -> Target:
-        """Target of the first line."""
+        """Target of the first chain."""
         return self.targets[0]
 
     @property
     def readout(self) -> NDArray[np.float64]:
-        """Readout errors of the first line."""
+        """Readout errors of the first chain."""
         return self.readouts[0]
 
-    def begin(self, run: str, directory: str) -> None:
-        """Say whose jobs follow: the run's id and its folder, for the ledger and the tags."""
+    def begin(
+        self,
+        run: str,
+        directory: str,
+        *,
+        fresh: bool = True,
+        loops: bool = True,
+        sends: bool = True,
+        tell: Callable[[str], None] | None = None,
+    ) -> None:
+        """Say whose jobs follow.
+
+        Args:
+            run: the run's id, for the ledger and the tags.
+            directory: its folder, for the ledger.
+            fresh: whether nobody can have sent a job of this run before.
+            loops: whether the run sends one job after the other; mode ``auto`` opens a session for
+                these only.
+            sends: whether jobs may be sent; else those that were are collected.
+            tell: is told in a line what a job is waiting for.
+        """
         self._run, self._directory = run, directory
+        self._fresh, self._loops, self.sends = fresh, loops, sends
+        if tell is not None:
+            self.tell = tell
 
     @property
     def mode(self) -> str:
         """The execution mode in use, once a job was sent; before that the one asked for."""
         return self._mode_name
 
-    def placed(self, circuit: QuantumCircuit) -> QuantumCircuit:
-        """The circuit on the device's own qubits.
+    def standing(self) -> dict[str, Any]:
+        """What the service says of the device and of the account before anything is sent.
+
+        ``device_state``: ``active``, or the service's word for why it runs no jobs now;
+        ``pending_jobs``: of everybody; ``usage_left_seconds``: of the instance. None is not known.
+        """
+        try:
+            pending, state = self.service.device_state(self.name)
+        except DeviceFault as error:
+            pending, state = None, f"not known ({one_line(error)})"
+        return {
+            "device_state": state,
+            "pending_jobs": pending,
+            "usage_left_seconds": self.service.usage_left(),
+        }
+
+    @property
+    def twirled(self) -> bool:
+        """Whether the client draws random gates around those of the circuits."""
+        return any(self._options.get("twirling", {}).values())
+
+    def placed(self, circuit: QuantumCircuit, wanted: Wanted | None = None) -> QuantumCircuit:
+        """The circuit on the device's own qubits, under a label where ``wanted`` brings one.
 
         Raises:
-            BackendError: for what the target cannot run, and for resets after readings where
-                readings are twirled.
+            BackendError: for what the target cannot run, for resets after readings where readings
+                are twirled, and for decoupling in a circuit with control flow.
         """
         placement = placement_of(circuit, self.placements)
         line = self.places[placement]
@@ -262,9 +363,11 @@ class IBMSampler(BaseSamplerV2):
                 f"twirling: wanted none or gates for circuit {circuit.name}, which resets qubits "
                 "after reading them, got readings twirled"
             )
-        whole = QuantumCircuit(self._device_qubits, name=circuit.name)
+        names = {} if wanted is None else {n: sent for sent, (n, _) in wanted.registers.items()}
+        whole = QuantumCircuit(self.facts.size, name=circuit.name)
         for register in circuit.cregs:
-            whole.add_register(register)
+            name = names.get(register.name)
+            whole.add_register(register if name is None else ClassicalRegister(register.size, name))
         whole.compose(
             circuit,
             qubits=list(line[: circuit.num_qubits]),
@@ -272,6 +375,8 @@ class IBMSampler(BaseSamplerV2):
             inplace=True,
         )
         whole.metadata = dict(circuit.metadata or {})
+        if wanted is not None:
+            whole.metadata[LABEL] = wanted.label
         return whole
 
     def run(self, pubs: Iterable[Any], *, shots: int | None = None) -> LedgerJob:
@@ -289,149 +394,291 @@ class IBMSampler(BaseSamplerV2):
         for pub in (SamplerPub.coerce(pub, int(wanted)) for pub in pubs):
             if pub.circuit.parameters:
                 raise BackendError(f"circuit {pub.circuit.name}: wanted numbers for all angles")
-            circuits.append(self.placed(pub.circuit))
+            circuits.append(pub.circuit)
         step = metadata_number(circuits[0], "step") if circuits else 0
-        content = circuits_hash(circuits, int(wanted))
+        content = circuits_hash([self.placed(circuit) for circuit in circuits], int(wanted))
+        tag = f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}"
+        return self._submit(circuits, int(wanted), tag, step, LooseTicket())
+
+    def submit(
+        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+    ) -> LedgerJob:
+        """Send a run's job of this number, or find it if it was sent before.
+
+        What is sent once under a number is the job of that number, whatever the circuits are: they
+        lie in the run's folder, and the same ones made on another processor may differ in their
+        last bits.
+
+        Raises:
+            BackendError, DeviceFault: as :meth:`run`.
+        """
+        return self._submit(circuits, shots, f"qbrain-{self._run}-{number}", number, store)
+
+    def _submit(
+        self,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        tag: str,
+        step: int,
+        store: TicketStore,
+    ) -> LedgerJob:
+        wanted = wanted_of(circuits, tag)
+        placed = [self.placed(*pair) for pair in zip(circuits, wanted, strict=True)]
         record = JobRecord(
-            tag=f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}",
+            tag=tag,
             run=self._run,
             step=step,
-            circuits=content,
+            circuits=circuits_hash(placed, shots),
             backend=self.name,
-            calibration=self._calibration,
-            shots=int(wanted),
+            calibration=self.facts.calibration,
+            shots=shots,
             directory=self._directory,
         )
-        return LedgerJob(self, record, self._find_or_send(record, circuits))
+        job = self._find_or_send(record, placed, store)
+        return LedgerJob(self, record, job, wanted, store)
 
-    def _find_or_send(self, record: JobRecord, circuits: list[QuantumCircuit]) -> Any:
-        before = self._ledger.get(record.tag)
-        if before is None:
-            self._ledger.intend(record)
-        else:
-            found = self._find(before)
-            if found is not None:
-                return found
-            self._ledger.renew(record.tag)
-        return self._send(record, circuits)
-
-    def _find(self, record: JobRecord) -> Any | None:
-        """The job of this tag, if the service has it and it has not failed."""
-
-        def look() -> Any | None:
-            jobs = (
-                [self._service.job(record.job)]
-                if record.job
-                else self._service.jobs(job_tags=[record.tag], limit=20)
-            )
-            return next((j for j in jobs if j.status() not in ("ERROR", "CANCELLED")), None)
-
-        job = self.ask(self.name, look)
+    def _find_or_send(
+        self, record: JobRecord, circuits: list[QuantumCircuit], store: TicketStore
+    ) -> str:
+        """Id of the job of a tag: the known one, one that the service has, or a new one."""
+        before = store.read()
+        known = self.ledger.get(record.tag)
+        row = self.ledger.intend(record)
+        ticket = before or Ticket(
+            record.tag, intended=time.time(), backend=self.name, shots=record.shots
+        )
+        former = tuple(dict.fromkeys((*ticket.former, *row.former)))
+        ticket = replace(ticket, former=former)
+        job = next((j for j in (ticket.job, row.job) if j is not None and j not in former), None)
+        ticket = replace(ticket, job=job)
         if job is not None:
-            self._ledger.update(record.tag, "submitted", job=job.job_id())
-        return job
+            state = self.service.job(job)
+            if state is None:
+                fault = DeviceFault(
+                    f"{self.name}: job {job} is not at the service: it was deleted, or it belongs "
+                    "to another account"
+                )
+                fault.dead_end = True
+                raise fault
+            if state.state not in ("ERROR", "CANCELLED"):
+                return self._found(record, ticket, state, store)
+        elif before is not None or known is not None or not self._fresh:
+            state = self._search(record.tag, former, ticket.intended)
+            if state is not None:
+                return self._found(record, ticket, state, store)
+        if not self.sends:
+            why = "was never sent" if job is None else "failed or was cancelled"
+            raise NotDone(f"{self.name}: the job of step {record.step} {why}")
+        if job is not None:
+            ticket = ticket.given_up()
+            self.ledger.renew(record.tag)
+        self.facts.check_size(len(circuits), record.shots)
+        ticket = replace(ticket, intended=time.time())
+        store.write(ticket)
+        return self._send(record, circuits, ticket, store)
 
-    def _send(self, record: JobRecord, circuits: list[QuantumCircuit]) -> Any:
-        faults = client_errors()
-        ends, pause = time.monotonic() + self._patience, 0.5
-        renewed = False
+    def _found(self, record: JobRecord, ticket: Ticket, state: JobState, store: TicketStore) -> str:
+        ticket = replace(ticket, job=state.id, session=state.session)
+        store.write(ticket)
+        self.note(record.tag, "submitted", job=state.id)
+        return state.id
+
+    def _search(self, tag: str, former: Sequence[str], since: float) -> JobState | None:
+        """The job of a tag that was sent at ``since`` (seconds since 1970), if the service has it.
+
+        The service's list of jobs may be behind: a job that was sent just now is looked for until
+        it would be listed. Of several, which a lost answer may leave, one is kept.
+        """
+        pause, lag = 0.5, min(list_lag_seconds(), self.service.patience / 2)
         while True:
+            found = [j for j in self.service.jobs_of(tag) if j.id not in former]
+            live = [j for j in found if j.state not in ("ERROR", "CANCELLED")]
+            if live:
+                order = {"DONE": 0, "RUNNING": 1}
+                kept, *others = sorted(live, key=lambda j: (order.get(j.state, 2), j.created))
+                for other in others:
+                    if not other.final:
+                        with suppress(DeviceFault):
+                            self.service.cancel(other.id, Deadline(_CLOSING))
+                return kept
+            left = since + lag - time.time()
+            if left <= 0:
+                return None
+            time.sleep(min(pause, left))
+            pause *= 2
+
+    def _send(
+        self,
+        record: JobRecord,
+        circuits: list[QuantumCircuit],
+        ticket: Ticket,
+        store: TicketStore,
+    ) -> str:
+        faults = faults_of_client()
+        deadline, pause = Deadline(self.service.patience), 0.5
+        renewed, reopened = False, 0
+        while True:
+            posted = False
             try:
-                sampler = self._primitive()
-                sampler.options.environment.job_tags = [record.tag]
-                job = sampler.run(circuits, shots=record.shots)
+                sampler = within(max(deadline.left, 1.0), lambda: self._primitive(record.tag))
+                posted = True
+                job = within(
+                    max(deadline.left, 1.0),
+                    partial(_id_of_job, sampler, circuits, record.shots),
+                )
             except faults as error:
-                renew = is_refused(error) and not renewed
-                if renew:
-                    self._renew()
-                    renewed = True
-                # the answer may have been lost on the way back, not the job on the way there
-                found = self._find(record)
-                if found is not None:
-                    return found
-                if renew:
-                    continue
-                if self._mode is not None and not is_refused(error):
-                    self._mode = None  # a session that has closed: open another one
-                elif time.monotonic() + pause > ends or not is_transient(error):
-                    raise DeviceFault(
-                        f"{self.name}: job of step {record.step} not taken: {one_line(error)}"
-                    ) from error
-                time.sleep(pause)
-                pause = min(2 * pause, 10.0)
+                fault = error
+            else:
+                session = getattr(self._mode, "session_id", None)
+                ticket = replace(ticket, job=job, session=session, instance=self._crn())
+                store.write(ticket)
+                self.note(record.tag, "submitted", job=job, instance=ticket.instance)
+                return job
+            action = action_for(fault)
+            if action is Action.TOKEN and not renewed:
+                self.service.renew()
+                renewed = True
                 continue
-            self._ledger.update(record.tag, "submitted", job=job.job_id())
-            self._cancel_doubles(record, job)
-            return job
+            if posted and may_have_arrived(fault):
+                # the answer may have been lost on the way back, not the job on the way there
+                asked = time.monotonic()
+                state = self._search(record.tag, ticket.former, time.time())
+                if state is not None:
+                    return self._found(record, ticket, state, store)
+                # to wait for the list is not to wait for the service
+                deadline = Deadline(deadline.left + time.monotonic() - asked)
+            elif status_of(fault) < 0 and not may_have_arrived(fault):
+                client = self.service.client
+                self.service.check(Deadline(min(_CLOSING, deadline.left)))
+                if self.service.client is not client:
+                    continue
+            if action is not Action.TOKEN and reopened < _RENEWALS and self._mode_has_closed():
+                self._mode = None
+                reopened += 1
+                continue
+            wait = max(retry_after(fault) or 0.0, pause)
+            if action is not Action.RETRY or wait > deadline.left:
+                raise DeviceFault(
+                    f"{self.name}: job of step {record.step} not taken: {one_line(fault)}"
+                ) from fault
+            time.sleep(wait)
+            pause = min(2 * pause, 10.0)
 
-    def _cancel_doubles(self, record: JobRecord, job: Any) -> None:
-        """The client itself sends again what was answered by a 5xx, taken or not: keep one."""
-        with suppress(*client_errors()):
-            for other in self._service.jobs(job_tags=[record.tag], limit=20):
-                if other.job_id() != job.job_id():
-                    other.cancel()
+    def _crn(self) -> str:
+        return str(getattr(self._device, "_instance", "") or "")
 
-    def _primitive(self) -> Any:
+    @property
+    def _device(self) -> Any:
+        if self._opened_device is None:
+            device = self.service.device(self.name, self.facts.fractional)
+            # the chains of the run have to be there still
+            today = read_device(
+                device,
+                len(self.places[0]),
+                placements=self.placements,
+                places=self.places,
+                fractional=self.facts.fractional,
+            )
+            for place, old, new in zip(self.places, self.targets, today.targets, strict=True):
+                for name in old.operation_names:
+                    gone = set(old[name]) - set(new[name] if name in new.operation_names else ())
+                    if gone and None not in gone:
+                        raise DeviceFault(
+                            f"{self.name}: {name} on qubits "
+                            f"{[place[q] for q in sorted(gone)[0]]} is out of order since the run "
+                            "began; wait until it is back, or begin a new run"
+                        )
+            self._opened_device = device
+        return self._opened_device
+
+    def _primitive(self, tag: str) -> Any:
         """The client-side sampler in the wanted mode; ``auto`` takes what the plan allows."""
         from qiskit_ibm_runtime import Batch, Session
         from qiskit_ibm_runtime.executor_sampler import Sampler
 
-        if self._mode is None and self._mode_wanted != "job":
-            tries = {"auto": (Session, Batch), "session": (Session,), "batch": (Batch,)}
-            for kind in tries[self._mode_wanted]:
-                try:
-                    self._mode = kind(backend=self._device)
-                except client_errors() as error:
-                    if self._mode_wanted != "auto" or is_refused(error):
-                        raise
-                    self._mode_name = f"job ({one_line(error)})"
-                else:
-                    self._mode_name = kind.__name__.lower()
-                    break
-        if self._mode_wanted == "job":
+        self._follow_service()
+        alone = self._mode_wanted == "job" or (self._mode_wanted == "auto" and not self._loops)
+        if alone:
             self._mode_name = "job"
-        return Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
-
-    def ask(self, what: str, call: Callable[[], T], patience: float | None = None) -> T:
-        """Call the service as :func:`with_retries`; a refused token is replaced, once a call.
-
-        Raises:
-            DeviceFault: when patience is at its end, at once for what will not pass, and where the
-                fresh token is refused too.
-        """
-        patience = self._patience if patience is None else patience
-        try:
-            return with_retries(what, call, patience)
-        except DeviceFault as error:
-            if not is_refused(error.__cause__):
-                raise
-        self._renew()
-        return with_retries(what, call, patience)
-
-    def _renew(self) -> None:
-        """Open service, device and session anew; lines, targets and jobs stay what they are."""
-        try:
-            self._service = open_service()
-            self._device = open_device(self._service, self.name, self._fractional)
-        except (BackendError, DeviceFault) as error:
-            raise DeviceFault(
-                f"{self.name}: token refused, and no fresh one: {one_line(error)}"
-            ) from error
-        if self._mode is None:
-            return
-        mode, self._mode = self._mode, None
-        # it is paid for as long as it is open
-        with suppress(*client_errors()):
-            self._mode = type(mode).from_id(
-                mode.session_id, self._service, use_fractional_gates=self._fractional
+        elif self._mode is None and not self._mode_name.startswith("job"):
+            kinds = {"auto": (Session, Batch), "session": (Session,), "batch": (Batch,)}
+            self._mode, self._mode_name = self.service.open_mode(
+                self._device, kinds[self._mode_wanted]
             )
+        sampler = Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
+        sampler.options.environment.job_tags = [tag]
+        return sampler
+
+    def _mode_has_closed(self) -> bool:
+        """Whether the session in use takes no more jobs."""
+        if self._mode is None:
+            return False
+        try:
+            details = self.service.ask(self.name, self._mode.details, Deadline(_CLOSING))
+        except DeviceFault as error:
+            return status_of(error.__cause__) == 404
+        return details is not None and not details.get("accepting_jobs", True)
+
+    def _follow_service(self) -> None:
+        """Take device and session from a service that was opened anew; the chains stay."""
+        client = self.service.client
+        if self._client is client:
+            return
+        if self._client is not None:
+            self._opened_device = None
+        if self._mode is not None:
+            # it is paid for as long as it is open
+            try:
+                self._mode = type(self._mode).from_id(
+                    self._mode.session_id, client, use_fractional_gates=self.facts.fractional
+                )
+            except faults_of_client() as error:
+                if action_for(error) is not Action.REFUSED:
+                    raise
+                self._mode = None
+        self._client = client
+        if self._mode_has_closed():
+            self._mode = None
+
+    def note(
+        self,
+        tag: str,
+        state: str,
+        *,
+        job: str | None = None,
+        usage: float | None = None,
+        instance: str | None = None,
+    ) -> None:
+        """Put into the ledger what has become of a job that was sent.
+
+        The run's folder knows it too, so that a ledger which fails now stops nothing.
+        """
+        try:
+            self.ledger.update(tag, state, job=job, usage=usage, instance=instance)
+        except BackendError as error:
+            self.tell(f"{error}; the run goes on without it")
+
+    def usage_of(self, job: str) -> float | None:
+        """Seconds that are billed for a job; not asked for again once that has failed."""
+        if not self._usage_known:
+            return None
+        found = self.service.usage_of(job)
+        self._usage_known = found is not None
+        return found
 
     def close(self) -> None:
         """Close the session or batch, if one is open; its jobs go on."""
+        mode, self._mode = self._mode, None
+        if mode is None:
+            return
         # where this fails, it closes by itself in time, and nothing of ours depends on it
         with suppress(DeviceFault):
-            self.ask(self.name, lambda: self._mode.close() if self._mode is not None else None, 0.0)
-        self._mode = None
+            self.service.close_mode(mode, Deadline(_CLOSING))
+
+
+def _id_of_job(sampler: Any, circuits: list[QuantumCircuit], shots: int) -> str:
+    """Send a job over the client's sampler."""
+    return str(sampler.run(circuits, shots=shots).job_id())
 
 
 def _resets_what_was_read(circuit: QuantumCircuit) -> bool:
@@ -442,95 +689,3 @@ def _resets_what_was_read(circuit: QuantumCircuit) -> bool:
         elif step.name == "reset" and not read.isdisjoint(step.qubits):
             return True
     return False
-
-
-def _checked_places(
-    places: Sequence[Sequence[int]], placements: int, qubits: int, size: int
-) -> tuple[tuple[int, ...], ...]:
-    """The lines of a run as numbers.
-
-    Raises:
-        BackendError: for another number of lines or qubits, a qubit twice, or one that there is
-            not.
-    """
-    lines = tuple(tuple(int(qubit) for qubit in line) for line in places)
-    used = [qubit for line in lines for qubit in line]
-    if (
-        len(lines) != placements
-        or any(len(line) != qubits for line in lines)
-        or len(set(used)) != len(used)
-        or not all(0 <= qubit < size for qubit in used)
-    ):
-        raise BackendError(
-            f"places: wanted {placements} lines of {qubits} different qubits below {size}, "
-            f"got {[list(line) for line in lines]}"
-        )
-    return lines
-
-
-class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
-    """A job whose end is written into the ledger."""
-
-    def __init__(self, sampler: IBMSampler, record: JobRecord, job: Any) -> None:
-        super().__init__(job.job_id())
-        self._sampler, self._record, self._job = sampler, record, job
-        self._service = sampler._service
-
-    def _ask(self, call: Callable[[Any], T]) -> T:
-        """Ask the client's job, which is looked up again once the service was opened anew."""
-
-        def asked() -> T:
-            if self._service is not self._sampler._service:
-                self._job = self._sampler._service.job(self.job_id())
-                self._service = self._sampler._service
-            return call(self._job)
-
-        return self._sampler.ask(f"{self._sampler.name}: job {self.job_id()}", asked)
-
-    def result(self) -> PrimitiveResult[SamplerPubResult]:
-        """Wait for the job and return its result.
-
-        Raises:
-            DeviceFault: if it failed or was cancelled, or the service stopped answering.
-        """
-        ledger = self._sampler._ledger
-        while (status := self.status()) not in ("DONE", "ERROR", "CANCELLED"):
-            time.sleep(0.2)
-        if status != "DONE":
-            ledger.update(self._record.tag, {"ERROR": "failed"}.get(status, "cancelled"))
-            reason = self._ask(lambda job: job.error_message())
-            where = f"{self._sampler.name}: job {self.job_id()}"
-            raise DeviceFault(f"{where} {status.lower()}: {one_line(Exception(reason or ''))}")
-        result: PrimitiveResult[SamplerPubResult] = self._ask(lambda job: job.result())
-        usage = self._ask(lambda job: job.usage())
-        ledger.update(self._record.tag, "done", usage=float(usage or 0.0))
-        return result
-
-    def status(self) -> str:
-        """The service's word for the job's state."""
-        return str(self._ask(lambda job: job.status()))
-
-    def done(self) -> bool:
-        """Whether the job ended well."""
-        return self.status() == "DONE"
-
-    def running(self) -> bool:
-        """Whether the job is running now."""
-        return self.status() == "RUNNING"
-
-    def cancelled(self) -> bool:
-        """Whether the job was cancelled."""
-        return self.status() == "CANCELLED"
-
-    def in_final_state(self) -> bool:
-        """Whether nothing more will happen to the job."""
-        return self.status() in ("DONE", "CANCELLED", "ERROR")
-
-    def cancel(self) -> None:
-        """Cancel it.
-
-        Raises:
-            DeviceFault: if the service does not cancel it (it may have ended), or does not answer.
-        """
-        self._ask(lambda job: job.cancel())
-        self._sampler._ledger.update(self._record.tag, "cancelled")

@@ -1,178 +1,485 @@
-"""IBM Quantum's service: accounts, devices, and what to do when it does not answer.
+"""IBM Quantum's service over the genuine client: accounts, devices, and the jobs as they are.
 
 Credentials are those that the client itself finds (saved account or environment); they are
 neither read nor kept here.
+
+A job is asked for by its id alone, without the device that it ran on: the client's own job object
+needs that device's configuration, which may be gone by then. That takes the client's inner layer
+(``RuntimeClient``), which is why its version is pinned to one minor release.
 """
 
 from __future__ import annotations
 
-import json
-import re
-import time
-from collections.abc import Callable
+import logging
+import os
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import BackendError, DeviceFault
-from .ledger import Ledger
+from .ibm_policy import (
+    Action,
+    Deadline,
+    MalformedAnswer,
+    Unreachable,
+    action_for,
+    ask,
+    one_line,
+    patience_seconds,
+    status_of,
+    timeout_seconds,
+)
 
-__all__ = [
-    "cancel_job",
-    "client_errors",
-    "is_refused",
-    "is_transient",
-    "list_devices",
-    "one_line",
-    "open_device",
-    "open_service",
-    "with_retries",
-]
+__all__ = ["FINAL", "DeviceRow", "IBMService", "JobState"]
 
 T = TypeVar("T")
+# how long the account and the devices are waited for, seconds
+_OPENING = 30.0
+FINAL = ("DONE", "ERROR", "CANCELLED")
+_STATES = {"COMPLETED": "DONE", "FAILED": "ERROR"}
+_UNKNOWN_KEY = "API key could not be found"
+_OVERDUE = 1305  # a job that ran too long and was cancelled by the service
 
 
-def _status(error: BaseException) -> int:
-    """HTTP status of the answer behind a client's error, −1 where there was none."""
-    status = getattr(error, "status_code", None)
-    if status is None:
-        # the client wraps some answers in an error that keeps only the words
-        found = re.search(r"\b([45]\d\d) (?:Client|Server) Error", str(error))
-        status = found[1] if found else -1
-    return int(status)
+@contextmanager
+def _bounded_sessions(timeout: float) -> Iterator[None]:
+    """Requests of clients that are opened meanwhile end in time, and are repeated by us alone.
 
-
-def is_transient(error: Exception) -> bool:
-    """Whether asking again may help: no answer, half an answer, 429 or 5xx."""
-    from qiskit_ibm_runtime.exceptions import IBMInputValueError
-
-    if isinstance(error, IBMInputValueError):
-        return False
-    status = _status(error)
-    return status in (-1, 408, 425, 429) or status >= 500
-
-
-def is_refused(error: BaseException | None) -> bool:
-    """Whether the service does not take the access token."""
-    from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
-
-    return isinstance(error, IBMNotAuthorizedError) or (error is not None and _status(error) == 401)
-
-
-def client_errors() -> tuple[type[Exception], ...]:
-    """What the client raises where the service, or the way to it, is at fault."""
-    import requests
-    from qiskit.providers.exceptions import QiskitBackendNotFoundError
-    from qiskit_ibm_runtime.api.exceptions import ApiError
-    from qiskit_ibm_runtime.exceptions import IBMError
-
-    return (
-        IBMError,
-        ApiError,
-        requests.RequestException,
-        ConnectionError,
-        # half an answer shows as JSON that does not decode
-        json.JSONDecodeError,
-        # whatever goes wrong where the client lists devices, which it does before many a job
-        QiskitBackendNotFoundError,
-    )
-
-
-def with_retries(what: str, call: Callable[[], T], patience: float) -> T:
-    """Call until it answers; transient faults are waited out for ``patience`` seconds.
-
-    Raises:
-        DeviceFault: when patience is at its end, or at once for what will not pass.
+    The client reads without a time limit, waits for as long as ``Retry-After`` names, and sends a
+    job again by itself after a 5xx, taken or not.
     """
-    faults = client_errors()
-    ends, pause = time.monotonic() + patience, 0.2
-    while True:
+    from qiskit_ibm_runtime.api.session import RetrySession
+    from requests.adapters import HTTPAdapter
+
+    original = RetrySession.__init__
+
+    def bounded(session: Any, *arguments: Any, **options: Any) -> None:
+        original(session, *arguments, **options)
+        session._timeout = (min(10.0, timeout), timeout)
+        session.mount("http://", HTTPAdapter(max_retries=0))
+        session.mount("https://", HTTPAdapter(max_retries=0))
+
+    with _opening_lock:
+        RetrySession.__init__ = bounded  # type: ignore[assignment, method-assign]
         try:
-            return call()
-        except faults as error:
-            if time.monotonic() + pause > ends or not is_transient(error):
-                raise DeviceFault(f"{what}: {one_line(error)}") from error
-        time.sleep(pause)
-        pause = min(2 * pause, 10.0)
+            yield
+        finally:
+            RetrySession.__init__ = original  # type: ignore[method-assign]
 
 
-def one_line(error: Exception) -> str:
-    """An error's words, at most 300 characters of them."""
-    return " ".join(str(error).split())[:300] or type(error).__name__
+_opening_lock = threading.Lock()
 
 
-def open_service() -> Any:
-    """The client's service, from the account that it finds itself.
+@dataclass(frozen=True)
+class JobState:
+    """A job as the service describes it.
 
-    Raises:
-        BackendError: where there is no account.
-        DeviceFault: where the service does not answer.
+    Attributes:
+        id: of the job.
+        state: ``QUEUED``, ``RUNNING``, ``DONE``, ``ERROR``, ``CANCELLED``, or a word of the
+            service's own that is none of these.
+        reason: why it failed, empty where it has not.
+        created: when it was taken, ISO 8601; empty where the service does not say.
+        session: of the job, None outside sessions.
+        position: in the queue, None where the service does not say.
     """
-    from qiskit_ibm_runtime import QiskitRuntimeService
-    from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
 
-    def connect() -> Any:
-        try:
-            return QiskitRuntimeService()
-        except (AccountNotFoundError, InvalidAccountError) as error:
-            raise BackendError(
-                "backend: an ibm_<device> needs an IBM Quantum account, saved by the client "
-                f"(QiskitRuntimeService.save_account) or in QISKIT_IBM_TOKEN: {one_line(error)}"
-            ) from None
+    id: str
+    state: str
+    reason: str = ""
+    created: str = ""
+    session: str | None = None
+    position: int | None = None
 
-    return with_retries("IBM Quantum", connect, 30.0)
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.state in FINAL
 
-
-def list_devices(patience: float = 10.0) -> list[tuple[str, int, int]]:
-    """Name, qubits and pending jobs of every device of the account.
-
-    Raises:
-        BackendError: where there is no account.
-        DeviceFault: where the service does not answer.
-    """
-    service = open_service()
-    devices = with_retries("IBM Quantum", service.backends, patience)
-    return [
-        (
-            str(device.name),
-            int(device.num_qubits),
-            int(with_retries("IBM Quantum", device.status, patience).pending_jobs),
+    @classmethod
+    def read(cls, answer: Any) -> JobState:
+        """Raises :class:`MalformedAnswer` for anything but a job's description."""
+        if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
+            raise MalformedAnswer(f"wanted a job's description, got {_short(answer)}")
+        state = answer.get("state")
+        word = state.get("status") if isinstance(state, dict) else answer.get("status")
+        if not isinstance(word, str) or not word:
+            raise MalformedAnswer(f"wanted the state of job {answer['id']}, got {_short(state)}")
+        reason, code = "", None
+        if isinstance(state, dict):
+            reason = str(state.get("reason") or "")
+            code = state.get("reason_code") or state.get("reasonCode")
+        word = _STATES.get(word.upper(), word.upper())
+        if word == "CANCELLED" and code == _OVERDUE:
+            word = "ERROR"
+        position = answer.get("position_in_queue", answer.get("position"))
+        session = answer.get("session_id")
+        return cls(
+            answer["id"],
+            word,
+            f"error code {code}; {reason}" if code else reason,
+            str(answer.get("created") or ""),
+            session if isinstance(session, str) else None,
+            position if isinstance(position, int) and position >= 0 else None,
         )
-        for device in devices
-    ]
 
 
-def open_device(service: Any, name: str, fractional: bool) -> Any:
-    """The client's backend, with or without fractional gates.
+@dataclass(frozen=True)
+class DeviceRow:
+    """A device of the account: ``qubits`` and ``pending`` jobs are None where not known.
+
+    ``state``: the service's word for it, ``active`` where it takes and runs jobs.
+    """
+
+    name: str
+    qubits: int | None
+    pending: int | None
+    state: str
+
+
+def _short(answer: Any) -> str:
+    return one_line(repr(answer))[:80]
+
+
+class IBMService:
+    """An account at IBM Quantum.
+
+    Args:
+        account: name of a saved account, the client's default if None.
+        instance: name or CRN of an instance, the client's choice if None.
+        patience: seconds for which a call is asked again, ``QBRAIN_IBM_PATIENCE`` if None.
 
     Raises:
-        BackendError: for ``fractional`` on a device that has none.
-        DeviceFault: where the service does not answer.
+        BackendError: there is no account, or it is not taken.
+        DeviceFault: the service does not answer.
     """
-    from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
-    def open_() -> Any:
-        try:
-            return service.backend(name, use_fractional_gates=fractional)
-        except IBMInputValueError:
-            if fractional:
+    def __init__(
+        self,
+        account: str | None = None,
+        instance: str | None = None,
+        *,
+        patience: float | None = None,
+    ) -> None:
+        self._account, self._instance = account, instance
+        self.patience = patience_seconds() if patience is None else patience
+        self._timeout = timeout_seconds()
+        self.client = self._open()
+
+    def _open(self) -> Any:
+        from qiskit_ibm_runtime import QiskitRuntimeService
+        from qiskit_ibm_runtime.accounts import AccountNotFoundError, InvalidAccountError
+        from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+        # what the client has to say beside its errors is said by ours
+        warnings.filterwarnings("ignore", module=r"qiskit_ibm_runtime\b")
+        if "QISKIT_IBM_RUNTIME_LOG_LEVEL" not in os.environ:
+            logging.getLogger("qiskit_ibm_runtime").setLevel(logging.CRITICAL)
+
+        def connect() -> Any:
+            try:
+                return QiskitRuntimeService(name=self._account, instance=self._instance)
+            except AccountNotFoundError as error:
                 raise BackendError(
-                    f"fractional: wanted a device with rzz, got {name}, which has none"
+                    "backend: an ibm_<device> needs an IBM Quantum account, saved by the client "
+                    f"(QiskitRuntimeService.save_account) or in QISKIT_IBM_TOKEN: {one_line(error)}"
                 ) from None
+            except (InvalidAccountError, IBMInputValueError) as error:
+                # the client blames the token for whatever happens on the way
+                cause = error.__cause__
+                if cause is not None and _UNKNOWN_KEY not in str(cause):
+                    raise Unreachable(one_line(cause)) from cause
+                why = "" if cause is None else f": {one_line(cause)}"
+                raise BackendError(
+                    f"account{f' {self._account}' if self._account else ''}: not taken by IBM "
+                    f"Quantum: {one_line(error)}{why}"
+                ) from None
+
+        with _bounded_sessions(self._timeout):
+            return ask("IBM Quantum", connect, self._opening())
+
+    def _opening(self) -> Deadline:
+        return Deadline(min(_OPENING, self.patience))
+
+    @staticmethod
+    def _clients(client: Any) -> list[Any]:
+        """The inner clients, one an instance, the active one first."""
+        active = client._active_api_client
+        return [active, *(c for c in client._api_clients.values() if c is not active)]
+
+    def renew(self) -> None:
+        """Open it anew with a fresh token.
+
+        Raises:
+            DeviceFault: the account is not taken any more.
+        """
+        try:
+            self.client = self._open()
+        except (BackendError, DeviceFault) as error:
+            raise DeviceFault(f"token refused, and no fresh one: {one_line(error)}") from error
+
+    def ask(
+        self,
+        what: str,
+        call: Callable[[], T],
+        deadline: Deadline | None = None,
+        *,
+        fresh: bool = True,
+    ) -> T:
+        """Ask as :func:`qbrain.backends.ibm_policy.ask`; a refused token is replaced, once.
+
+        Raises:
+            DeviceFault: as there.
+        """
+        deadline = Deadline(self.patience) if deadline is None else deadline
+        return ask(what, call, deadline, renew=self.renew if fresh else None)
+
+    # devices
+
+    def device(self, name: str, fractional: bool) -> Any:
+        """The client's backend, with or without fractional gates.
+
+        Raises:
+            BackendError: no such device, or ``fractional`` on a device that has none.
+            DeviceFault: the service does not answer.
+        """
+        from qiskit.providers.exceptions import QiskitBackendNotFoundError
+        from qiskit_ibm_runtime.exceptions import IBMInputValueError
+
+        def open_() -> Any:
+            try:
+                return self.client.backend(name, use_fractional_gates=fractional)
+            except QiskitBackendNotFoundError:
+                # the client hides there why it knows no device
+                known = [row["name"] for row in self._listed()]
+                if name in known:
+                    self._configuration(name)
+                    raise
+                raise BackendError(
+                    f"backend: wanted a device of the account ({', '.join(known) or 'it has none'})"
+                    f", got {name!r}"
+                ) from None
+            except IBMInputValueError:
+                if fractional:
+                    raise BackendError(
+                        f"fractional: wanted a device with rzz, got {name}, which has none"
+                    ) from None
+                raise
+
+        return self.ask(name, open_, self._opening())
+
+    def check(self, deadline: Deadline) -> None:
+        """Ask for something small, where the client hides why it knows no device any more.
+
+        Raises:
+            DeviceFault: what the service really answers.
+        """
+        self.ask("IBM Quantum", self._listed, deadline)
+
+    def _listed(self) -> list[dict[str, Any]]:
+        found: dict[str, dict[str, Any]] = {}
+        for client in self._clients(self.client):
+            answer = client.list_backends()
+            if not isinstance(answer, list):
+                raise MalformedAnswer(f"wanted a list of devices, got {_short(answer)}")
+            for row in answer:
+                if isinstance(row, dict) and isinstance(row.get("name"), str):
+                    found.setdefault(row["name"], row)
+        return list(found.values())
+
+    def _configuration(self, name: str) -> Any:
+        answer = self.client._active_api_client.backend_configuration(name, refresh=True)
+        if not isinstance(answer, dict) or "n_qubits" not in answer:
+            raise MalformedAnswer(f"{name}: wanted its configuration, got {_short(answer)}")
+        return answer
+
+    def devices(self) -> list[DeviceRow]:
+        """Every device of the account; one that does not answer is listed as such.
+
+        Raises:
+            DeviceFault: the service does not answer.
+        """
+        rows = self.ask("IBM Quantum", self._listed, Deadline(min(10.0, self.patience)))
+        return [self._row(row) for row in rows]
+
+    def _row(self, row: dict[str, Any]) -> DeviceRow:
+        name = row["name"]
+        qubits = row.get("qubits")
+        pending = state = None
+        try:
+            pending, state = self.device_state(name)
+            if not isinstance(qubits, int):
+                deadline = Deadline(min(5.0, self.patience))
+                qubits = self.ask(name, lambda: self._configuration(name), deadline)["n_qubits"]
+        except DeviceFault as error:
+            state = state or f"not known ({one_line(error)})"
+        return DeviceRow(name, qubits if isinstance(qubits, int) else None, pending, state)
+
+    def device_state(self, name: str) -> tuple[int | None, str]:
+        """Pending jobs, and ``active`` or the service's word for why it runs no jobs now.
+
+        Raises:
+            DeviceFault: the service does not answer.
+        """
+
+        def look() -> tuple[int | None, str]:
+            answer = self.client._active_api_client._api.backend(name)
+            url = answer.get_url("status")
+            found = answer.session.get(url, headers=answer._HEADER_JSON_ACCEPT).json()
+            if not isinstance(found, dict):
+                raise MalformedAnswer(f"{name}: wanted its status, got {_short(found)}")
+            word = str(found.get("status") or "")
+            if not found.get("state", word == "active") and word in ("", "active"):
+                word = "not operational"
+            message = found.get("message")
+            if word != "active" and message:
+                word = f"{word} ({one_line(str(message))})"
+            length = found.get("length_queue")
+            return (length if isinstance(length, int) and length >= 0 else None), word or "active"
+
+        return self.ask(name, look, Deadline(min(5.0, self.patience)))
+
+    def usage_left(self) -> float | None:
+        """Seconds of quantum time that the instance has left, None where it is not known."""
+
+        def look() -> float | None:
+            found = self.client.usage().get("usage_remaining_seconds")
+            return None if found is None else float(found)
+
+        try:
+            return self.ask("usage", look, Deadline(min(3.0, self.patience)))
+        except (DeviceFault, TypeError, ValueError, AttributeError):
+            # what is left is the service's own business where it does not say
+            return None
+
+    # jobs
+
+    def _on_each(self, call: Callable[[Any], T]) -> T:
+        """The first instance's answer that knows what is asked for."""
+        clients = self._clients(self.client)
+        for number, client in enumerate(clients):
+            try:
+                return call(client)
+            except Exception as error:
+                if status_of(error) != 404 or number == len(clients) - 1:
+                    raise
+        raise AssertionError("an account has at least one instance")
+
+    def job(self, job: str, deadline: Deadline | None = None) -> JobState | None:
+        """A job's state, None where the service has no such job.
+
+        Raises:
+            DeviceFault: the service does not answer.
+        """
+
+        def look() -> JobState:
+            found = JobState.read(self._on_each(lambda c: c.job_get(job, exclude_params=True)))
+            if found.id != job:
+                raise MalformedAnswer(f"wanted job {job}, got {found.id}")
+            return found
+
+        try:
+            return self.ask(f"job {job}", look, deadline)
+        except DeviceFault as error:
+            if status_of(error.__cause__) == 404:
+                return None
             raise
 
-    return with_retries(name, open_, 30.0)
+    def jobs_of(self, tag: str, deadline: Deadline | None = None) -> list[JobState]:
+        """Jobs that carry a tag, newest first.
 
+        Raises:
+            DeviceFault: the service does not answer.
+        """
 
-def cancel_job(job: str, ledger: Ledger | None = None) -> None:
-    """Cancel a job of the ledger by the service's id.
+        def look() -> list[JobState]:
+            found: list[JobState] = []
+            for client in self._clients(self.client):
+                answer = client.jobs_get(limit=50, job_tags=[tag])
+                rows = answer.get("jobs") if isinstance(answer, dict) else None
+                if not isinstance(rows, list):
+                    raise MalformedAnswer(f"wanted a list of jobs, got {_short(answer)}")
+                # a stand-in or a later interface might not know the filter
+                tagged = [row for row in rows if tag in ((row or {}).get("tags") or [tag])]
+                found += [JobState.read(row) for row in tagged]
+            return found
 
-    Raises:
-        BackendError: if the ledger does not know the job.
-        DeviceFault: if the service does not cancel it (it may have ended), or does not answer.
-    """
-    ledger = Ledger() if ledger is None else ledger
-    record = next((r for r in ledger.jobs() if r.job == job), None)
-    if record is None:
-        raise BackendError(f"job: wanted an id from the ledger, got {job!r}")
-    service = open_service()
-    with_retries(f"job {job}", lambda: service.job(job).cancel(), 30.0)
-    ledger.update(record.tag, "cancelled")
+        return self.ask(f"jobs of {tag}", look, deadline)
+
+    def answer_of(self, job: str, deadline: Deadline | None = None) -> str:
+        """What the service gives as the result of a job, as it came.
+
+        Raises:
+            DeviceFault: the service does not answer.
+        """
+
+        def look() -> str:
+            return str(self._on_each(lambda client: client.job_results(job)))
+
+        return self.ask(f"result of job {job}", look, deadline)
+
+    def usage_of(self, job: str, patience: float = 3.0) -> float | None:
+        """Seconds that the service bills for a job, None as long as it does not say."""
+
+        def look() -> float | None:
+            answer = self._on_each(lambda client: client.job_metadata(job))
+            usage = answer.get("usage") if isinstance(answer, dict) else None
+            if not isinstance(usage, dict) or usage.get("status", "pending") == "pending":
+                return None
+            found = usage.get("qpu_charge_time_seconds", usage.get("quantum_seconds"))
+            return float(found) if isinstance(found, int | float) and found >= 0 else None
+
+        try:
+            return self.ask(f"usage of job {job}", look, Deadline(min(patience, self.patience)))
+        except DeviceFault:
+            return None
+
+    def cancel(self, job: str, deadline: Deadline | None = None) -> None:
+        """Cancel a job.
+
+        Raises:
+            DeviceFault: it has ended, or the service does not answer.
+        """
+
+        def look() -> None:
+            self._on_each(lambda client: client.job_cancel(job))
+
+        try:
+            self.ask(f"job {job}", look, deadline)
+        except DeviceFault as error:
+            if status_of(error.__cause__) == 409:
+                raise DeviceFault(
+                    f"job {job} cannot be cancelled: {one_line(error.__cause__)}"
+                ) from error
+            raise
+
+    def close_mode(self, mode: Any, deadline: Deadline) -> None:
+        """Close a session or batch; its jobs go on.
+
+        Raises:
+            DeviceFault: the service does not answer.
+        """
+
+        def close() -> None:
+            self.client._get_api_client().close_session(mode.session_id)
+
+        self.ask("session", close, deadline)
+
+    def open_mode(self, device: Any, kinds: Sequence[Any]) -> tuple[Any, str]:
+        """The first of the client's modes (``Session``, ``Batch``) that the plan has, and its name.
+
+        Where there are several kinds and none is granted: (None, why). Raises the client's errors
+        where the only one asked for is not granted, and those that will pass.
+        """
+        why = ""
+        for kind in kinds:
+            try:
+                return kind(backend=device), kind.__name__.lower()
+            except Exception as error:
+                if len(kinds) == 1 or action_for(error) is not Action.REFUSED:
+                    raise
+                why = one_line(error)
+        return None, f"job ({why})"

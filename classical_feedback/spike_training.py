@@ -20,7 +20,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Protocol
-from zipfile import BadZipFile
 
 import equinox as eqx
 import jax
@@ -31,10 +30,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .spike_critic import Critic, count_loss, critic_loss, moment_loss
 
-__all__ = ["Check", "Draws", "Trained", "TrainingError", "TrainingPlan", "train"]
+__all__ = ["Check", "Draws", "Trained", "TrainingError", "TrainingPlan", "array_digest", "train"]
 
 Weights = dict[str, NDArray[np.float32]]
-FORMAT = 1
+# of a checkpoint: 2 holds a digest of its arrays; 1, which has none, is read
+FORMAT = 2
 
 
 class TrainingError(ValueError):
@@ -381,8 +381,11 @@ def _save(file: Path, state: _State, plan: TrainingPlan) -> None:
         "step": state.step,
         "seconds": state.seconds,
         "history": [asdict(found) for found in state.history],
+        "arrays": array_digest(arrays),
     }
     part = file.with_name(f".{file.name}.part")
+    # what a kill has left, or a link to somewhere else: removed, not followed
+    part.unlink(missing_ok=True)
     with part.open("wb") as handle:
         np.savez(handle, record=np.array(json.dumps(record)), **arrays)
         handle.flush()
@@ -390,20 +393,40 @@ def _save(file: Path, state: _State, plan: TrainingPlan) -> None:
     part.replace(file)
 
 
+def array_digest(arrays: Mapping[str, Any]) -> str:
+    """SHA-256 of arrays: names, kinds, shapes and every bit."""
+    found = sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name])
+        found.update(f"{name} {array.dtype.str} {array.shape} ".encode() + array.tobytes())
+    return found.hexdigest()
+
+
 def _load(file: Path, state: _State, plan: TrainingPlan) -> None:
-    try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as held:
-            record = json.loads(str(held["record"]))
-            leaves = [held[name] for name in sorted(held.files) if name != "record"]
-    except (OSError, ValueError, KeyError, EOFError, RuntimeError, BadZipFile) as error:
-        reason = " ".join(str(error).split())
-        raise TrainingError(f"{file}: not an intact checkpoint ({reason})") from None
     ours = jax.tree.leaves(state.trees())
-    same = len(leaves) == len(ours) and all(
-        a.shape == b.shape for a, b in zip(leaves, ours, strict=True)
-    )
-    wanted = {"format": FORMAT, "origin": state.origin, "plan": asdict(plan)}
-    if not same or any(record.get(name) != value for name, value in wanted.items()):
+    try:
+        if not file.is_file():  # a pipe of that name would keep us waiting
+            raise ValueError("it is no file")
+        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as held:
+            record = dict(json.loads(str(held["record"])))
+            leaves = [held[name] for name in sorted(held.files) if name != "record"]
+        wanted = {"origin": state.origin, "plan": asdict(plan)}
+        ourselves = (
+            record["format"] in (1, FORMAT)
+            and len(leaves) == len(ours)
+            and all(a.shape == b.shape for a, b in zip(leaves, ours, strict=True))
+            and all(record.get(name) == value for name, value in wanted.items())
+        )
+        if ourselves and record["format"] == FORMAT:
+            arrays = {f"leaf_{i:03d}": leaf for i, leaf in enumerate(leaves)}
+            if record["arrays"] != array_digest(arrays):
+                raise ValueError("the digest of its arrays does not fit")
+        history = [Check(**found) for found in record["history"]] if ourselves else []
+        step, seconds = int(record.get("step", 0)), float(record.get("seconds", 0))
+    except Exception as error:  # a damaged file makes the readers fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise TrainingError(f"{file}: not an intact checkpoint ({reason})") from None
+    if not ourselves:
         raise TrainingError(f"{file}: wanted a checkpoint of this training, got one of another")
     form = jax.tree.structure(state.trees())
     trees = jax.tree.unflatten(form, [jnp.asarray(leaf) for leaf in leaves])
@@ -411,5 +434,4 @@ def _load(file: Path, state: _State, plan: TrainingPlan) -> None:
         state.weights, state.critic, state.generator_memory, state.critic_memory,
         state.averaged, state.best,
     ) = trees  # fmt: skip
-    state.step, state.seconds = record["step"], record["seconds"]
-    state.history = [Check(**found) for found in record["history"]]
+    state.step, state.seconds, state.history = step, seconds, history

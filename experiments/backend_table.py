@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from qbrain.backends.errors import BackendError, DeviceFault
-from qbrain.backends.ibm_service import list_devices
+from qbrain.backends.ibm_service import DeviceRow, IBMService
 from qbrain.backends.registry import list_backends
 
 __all__ = ["backend_table"]
@@ -39,16 +39,22 @@ def backend_table() -> list[dict[str, Any]]:
 def _devices() -> list[dict[str, Any]]:
     """Devices of the user's account, or one row that says what they need."""
     try:
-        found = list_devices()
+        found = IBMService().devices()
     except (BackendError, DeviceFault) as error:
         needs = "an IBM Quantum account" if isinstance(error, BackendError) else str(error)
         return [{"name": "ibm_<device>", "kind": "IBM device", "qubits": "–", "needs": needs}]
     return [
         {
-            "name": name,
+            "name": row.name,
             "kind": "IBM device",
-            "qubits": str(qubits),
-            "needs": f"QPU time; {pending} jobs pending",
+            "qubits": "–" if row.qubits is None else str(row.qubits),
+            "needs": _needs(row),
         }
-        for name, qubits, pending in found
+        for row in found
     ]
+
+
+def _needs(row: DeviceRow) -> str:
+    pending = "" if row.pending is None else f"; {row.pending} jobs pending"
+    state = "" if row.state == "active" else f"; runs no jobs now: {row.state}"
+    return f"QPU time{pending}{state}"

@@ -5,8 +5,11 @@ Exit codes: 0 done, 2 bad input, 3 dispatch refused by the check before it, 4 de
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import inspect
 import json
+import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -15,13 +18,24 @@ from typing import Annotated, Any
 
 import typer
 
-from .engine.config import load_config
+from .engine.config import load_config, short
+from .engine.durable import why
+from .engine.progress import telling
+from .engine.stopping import (
+    BROKEN_PIPE,
+    current_folder,
+    how_to_go_on,
+    open_missing_streams,
+    watch_signals,
+)
 from .engine.system import System
-from .errors import EXIT_BAD_INPUT, exit_code
+from .errors import EXIT_BAD_INPUT, ConfigError, exit_code
 from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
 from .report.tables import cell, print_rows
+from .spikes.reading import RecordingWarning
+from .spikes_command import spikes_app
 from .sweep.plan import parse_over, sweep_config
 from .systems import SYSTEMS
 
@@ -46,6 +60,7 @@ sweep_app = typer.Typer(
     no_args_is_help=True, help="An experiment at every combination of settings."
 )
 app.add_typer(sweep_app, name="sweep")
+app.add_typer(spikes_app, name="spikes")
 
 Json = Annotated[bool, typer.Option("--json", help="print one JSON object on stdout")]
 RunFolder = Annotated[
@@ -103,15 +118,18 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 
 
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
-    """Old names are taken with one line on stderr, not with a place in our code."""
+    """Old names and odd recordings are told of on stderr, without a place in our code."""
+
+    def tell(message: Any, category: type[Warning], *_: Any) -> None:
+        if issubclass(category, FutureWarning | RecordingWarning):
+            print(f"qbrain: {message}", file=sys.stderr)
 
     def told(overrides: dict[str, Any], **own: Any) -> None:
-        with warnings.catch_warnings(record=True) as caught:
+        with warnings.catch_warnings():
             warnings.simplefilter("always", FutureWarning)
+            warnings.simplefilter("always", RecordingWarning)
+            warnings.showwarning = tell  # type: ignore[assignment]
             warn(overrides, **own)
-        for each in caught:
-            if issubclass(each.category, FutureWarning):
-                print(f"qbrain: {each.message}", file=sys.stderr)
 
     told.__doc__, told.__name__ = warn.__doc__, warn.__name__
     told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]
@@ -250,38 +268,73 @@ def backends(json_: Json = False) -> None:
 @app.command()
 def resume(
     directory: Annotated[Path, typer.Argument(help="the run's folder, or the sweep's")],
+    resend: Annotated[
+        int | None,
+        typer.Option(
+            "--resend",
+            metavar="STEP",
+            help="give up the job of this step and send it once more, at its cost",
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
+        if resend is not None:
+            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
 
+    if resend is not None:
+        from .engine.progress import tell
+        from .resending import resend as send_again
+
+        send_again(directory, resend, tell)
     _show(resume_run(directory).result, json_)
 
 
 @app.command()
-def jobs(json_: Json = False) -> None:
-    """The ledger: every job ever submitted to a device, its state, its run."""
-    from qbrain.backends.ledger import Ledger
+def collect(
+    directory: Annotated[Path, typer.Argument(help="the run's folder")],
+    json_: Json = False,
+) -> None:
+    """Fetch what is done of a run's jobs and stop; nothing is sent, nothing is waited for."""
+    from .resending import collect_run
 
-    rows = [record.to_dict() for record in Ledger().jobs()]
-    if json_:
-        print(json.dumps({"jobs": rows}))
+    _show(collect_run(directory), json_)
+
+
+@app.command()
+def jobs(
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="ask the service for states and usage first")
+    ] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option("--forget", metavar="ID", help="give up a job: it is not waited for any more"),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """The ledger: every job ever submitted to a device, its state, its run.
+
+    Where there is an account that answers soon, the newest jobs that have not ended are looked at
+    again first.
+    """
+    from . import jobs as ledger
+
+    if forget is not None:
+        directory = ledger.forget(forget)
+        print(f"forgot {forget}; its run sends it again with: qbrain resume {directory}")
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    names = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
-    for name in names:
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*("–" if row[name] is None else str(row[name]) for name in names))
-    Console(width=max(140, Console().width)).print(table)
+    if refresh:
+        seen, changed = ledger.refresh()
+        print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
+    else:
+        ledger.look_again()
+    ledger.print_jobs(json_)
 
 
 @app.command()
@@ -289,7 +342,7 @@ def cancel(
     job: Annotated[str, typer.Argument(help="the job's id, as qbrain jobs shows it")],
 ) -> None:
     """Cancel a job that has been submitted."""
-    from qbrain.backends.ibm_service import cancel_job
+    from .jobs import cancel as cancel_job
 
     cancel_job(job)
     print(f"cancelled {job}")
@@ -310,14 +363,67 @@ def compare(
         print_table(rows)
 
 
-def _fail(error: Exception, code: int) -> int:
-    message = " ".join(str(error).split()) or type(error).__name__
-    print(f"qbrain: {message}", file=sys.stderr)
+def _fail(error: BaseException, code: int) -> int:
+    message = short(" ".join(str(error).split())) or type(error).__name__
+    with contextlib.suppress(OSError):
+        print(f"qbrain: {message}", file=sys.stderr)
     return code
+
+
+def _system_fault(error: BaseException) -> OSError | None:
+    """The operating system's refusal behind an error, if that is what it comes from."""
+    found: BaseException | None = error
+    while found is not None:
+        if isinstance(found, OSError) and found.errno is not None:
+            return found
+        # a library that cannot be loaded, for instance, since no more files can be opened
+        number = next((n for n in _SCARCE if os.strerror(n) in str(found)), None)
+        if number is not None:
+            return OSError(number, os.strerror(number))
+        found = found.__cause__ or found.__context__
+    return None
+
+
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.EFBIG)
+
+
+def _refused_by_system(error: OSError) -> int:
+    """One line for what the operating system refuses, and the exit code."""
+    try:
+        if error.filename is None:
+            os.write(sys.stdout.fileno(), b"\n")
+    except ValueError:
+        pass  # no file: somebody has put a buffer in its place
+    except BrokenPipeError:
+        return _nobody_reads()
+    except OSError as refusal:
+        _lead_nowhere()
+        folder = current_folder()
+        kept = folder is not None and (folder / "result.json").exists()
+        where = f"; the result is in {folder}" if kept else ""
+        return _fail(Exception(f"stdout: cannot be written: {why(refusal)}{where}"), EXIT_BAD_INPUT)
+    name = f"{error.filename}: " if error.filename else ""
+    return _fail(Exception(f"{name}{why(error)}; {how_to_go_on()}"), EXIT_BAD_INPUT)
+
+
+def _nobody_reads() -> int:
+    """As for any program in a pipe whose reader has gone: no word, and the shell's code for it."""
+    _lead_nowhere()
+    return BROKEN_PIPE
+
+
+def _lead_nowhere() -> None:
+    """What is still in stdout's buffer is lost; else the interpreter would try once more."""
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Never a traceback for a user's mistake."""
+    open_missing_streams()
+    watch_signals()
     sys.exit(run_command(arguments))
 
 
@@ -325,22 +431,32 @@ def run_command(arguments: list[str] | None = None) -> int:
     """Do what the arguments say and return the exit code."""
     command = typer.main.get_command(app)
     try:
-        code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
+        with telling():
+            code = command.main(arguments, prog_name="qbrain", standalone_mode=False)
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt  # which typer has turned into the code
+        sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except typer.Exit as stop:
         return stop.exit_code
+    except (BrokenPipeError, SystemExit):
+        # so does the command line's library end where nobody reads stdout
+        return _nobody_reads()
     except typer.TyperException as error:
         return _fail(Exception(error.format_message() or "see qbrain --help"), EXIT_BAD_INPUT)
     except (KeyboardInterrupt, typer.Abort):
-        print("qbrain: interrupted; go on with: qbrain resume DIR", file=sys.stderr)
+        print(f"qbrain: interrupted; {how_to_go_on()}", file=sys.stderr)
         return EXIT_INTERRUPTED
+    except MemoryError:
+        return _fail(Exception(f"out of memory; {how_to_go_on()}"), EXIT_BAD_INPUT)
     except Exception as error:
         known = exit_code(error)
-        if known is None:
+        if known is not None:
+            return _fail(error, known)
+        fault = _system_fault(error)
+        if fault is None:
             raise
-        return _fail(error, known)
+        return _refused_by_system(fault)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def _result(path: Path) -> dict[str, Any]:
 
 
 def _data(path: Path) -> xr.Dataset:
-    file = path / "result.nc"
+    file = RunDirectory.open(path).finished_file("result.nc")
     try:
         return xr.load_dataset(file, engine="h5netcdf")
     except Exception as error:  # whatever the reader stumbles over, the file is not ours

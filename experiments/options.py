@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import typer
@@ -33,18 +33,19 @@ _PANELS = {
 
 
 def _option(model: type[BaseConfig], name: str, field: FieldInfo) -> inspect.Parameter:
+    flag = name in getattr(model, "flags", ())
     # a default that depends on other fields is told in the description
-    known = field.default_factory is None and field.default is not None
+    known = not flag and field.default_factory is None and field.default is not None
     default = f" (default: {field.default})" if known else ""
     # text in, checked by the model: one set of messages for options, TOML and Python
     option = typer.Option(
         f"--{name.replace('_', '-')}",
         help=f"{field.description}{default}",
-        metavar=_metavar(field.annotation),
+        metavar=None if flag else _metavar(field.annotation),
         show_default=False,
         rich_help_panel=_PANELS[group_of(model, name)],
     )
-    return _parameter(name, option)
+    return _parameter(name, option, bool if flag else str)
 
 
 def _old_option(name: str) -> inspect.Parameter:
@@ -52,20 +53,22 @@ def _old_option(name: str) -> inspect.Parameter:
     return _parameter(name, typer.Option(f"--{name.replace('_', '-')}", hidden=True))
 
 
-def _parameter(name: str, option: Any) -> inspect.Parameter:
+def _parameter(name: str, option: Any, kind: type = str) -> inspect.Parameter:
     return inspect.Parameter(
         name,
         inspect.Parameter.KEYWORD_ONLY,
         default=None,
-        annotation=Annotated[str | None, option],
+        annotation=Annotated[kind | None, option],
     )
 
 
-def with_options(model: type[BaseConfig], body: Callable[..., None]) -> Callable[..., None]:
+def with_options(
+    model: type[BaseConfig], body: Callable[..., None], only: Collection[str] | None = None
+) -> Callable[..., None]:
     """``body(overrides, **own)`` as a command whose options are the model's fields and its own.
 
     ``body``'s keyword-only parameters (with typer annotations) are kept as they are; fields that
-    were given on the command line arrive in ``overrides``.
+    were given on the command line arrive in ``overrides``. ``only``: of these fields alone.
     """
     own = [
         p
@@ -73,6 +76,8 @@ def with_options(model: type[BaseConfig], body: Callable[..., None]) -> Callable
         if p.name != "overrides"
     ]
     names = [*model.model_fields, *(old for old in model.renamed if old not in model.model_fields)]
+    if only is not None:
+        names = [name for name in names if name in only]
     fields = [
         _option(model, name, model.model_fields[name])
         if name in model.model_fields

@@ -14,10 +14,11 @@ from .systems import SYSTEMS
 __all__ = ["resume"]
 
 
-def resume(path: Path, *, draw: bool = True, place: Any = None) -> Run:
+def resume(path: Path, *, draw: bool = True, place: Any = None, sends: bool = True) -> Run:
     """Go on with a run; a finished one is only read.
 
     ``place``: where circuits run, for a run that began on a backend handed over in Python.
+    ``sends``: whether jobs may be sent to a device; else those that were are collected.
 
     Raises ``RunDirectoryError`` if ``path`` holds no intact run.
     """
@@ -25,4 +26,4 @@ def resume(path: Path, *, draw: bool = True, place: Any = None) -> Run:
     name = folder.record()["run"]["system"]
     if name not in SYSTEMS:
         raise RunDirectoryError(f"{path}: wanted a run of {', '.join(SYSTEMS)}, got {name}")
-    return resume_run(SYSTEMS[name], folder, draw=draw, place=place)
+    return resume_run(SYSTEMS[name], folder, draw=draw, place=place, sends=sends)

@@ -12,6 +12,8 @@ for name in [name for name in os.environ if name.startswith("QISKIT_IBM_")]:
 os.environ.setdefault("MPLCONFIGDIR", str(Path.home() / ".cache" / "matplotlib"))
 # before the client is imported, which reads HOME once
 os.environ["HOME"] = _home.name
+# a command that takes its time says so, which is a line more on a busy machine
+os.environ["QBRAIN_QUIET"] = "1"
 os.environ["QBRAIN_LEDGER"] = os.path.join(_home.name, "jobs.sqlite")
 
 # the loopback server is a package beside the rooms' tests, whatever the import mode

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qbrain.experiments.spikes.config import RecordingConfig
 from qbrain.experiments.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +40,8 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "sweep",
+    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "spikes",
+    "sweep",
 }  # fmt: skip
 
 
@@ -47,6 +49,11 @@ COMMANDS = {
 def test_the_commands_of_a_page_are_commands(page):
     for words in commands(page):
         assert words[0] in COMMANDS
+        if words[:2] == ["spikes", "inspect"] and "FILE" not in words:
+            options = dict(zip(words[3::2], words[4::2], strict=True))
+            options.pop("--out", None)
+            names = {k.removeprefix("--").replace("-", "_"): v for k, v in options.items()}
+            RecordingConfig.from_mapping({"data": words[2], **names})
         if words[0] not in ("run", "estimate") or "…" in words:
             continue
         options = words[2:]

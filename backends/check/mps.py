@@ -20,7 +20,19 @@ from qiskit import QuantumCircuit
 
 from ..errors import BackendError
 
-__all__ = ["MPS", "dicke_mps", "excitation_populations", "from_circuit", "overlap", "to_dense"]
+__all__ = [
+    "MPS",
+    "UNBOUNDED_MB",
+    "dicke_mps",
+    "excitation_populations",
+    "from_circuit",
+    "overlap",
+    "to_dense",
+]
+
+# Aer refuses a circuit whose bonds could become too wide, by its gates alone; those of states that
+# are superpositions of Dicke states never do.
+UNBOUNDED_MB = 2**24
 
 Tensor = NDArray[np.complex128]
 MPS = Sequence[Tensor]
@@ -61,7 +73,8 @@ def from_circuit(circuit: QuantumCircuit) -> list[Tensor]:
 
     job = circuit.copy()
     job.append(SaveMatrixProductState(job.num_qubits, label="mps"), job.qubits)
-    result = AerSimulator(method="matrix_product_state").run(job, shots=1).result()
+    simulator = AerSimulator(method="matrix_product_state", max_memory_mb=UNBOUNDED_MB)
+    result = simulator.run(job, shots=1).result()
     if not result.success:
         raise BackendError(f"circuit {circuit.name}: Aer cannot simulate it: {result.status}")
     gammas, lambdas = result.data(0)["mps"]

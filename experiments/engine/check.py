@@ -13,6 +13,7 @@ from qbrain.backends.check.histories import validate_trajectories
 from qbrain.backends.check.pure import ValidationRecord, validate
 
 from .experiment import Expected, Histories, MixedState, PureState, Task
+from .progress import say
 
 __all__ = ["check_task"]
 
@@ -25,6 +26,7 @@ def check_task(
     Raises:
         DispatchRefused: if it does not; the message names circuit, step, check, found and wanted.
     """
+    say(f"checking {name}, step {step}: {task.circuit.size()} gates")
     record = _checked(task.expected, task.circuit, isa, target, name, step, method)
     return {"method": record["method"], "checks": _named(task.expected, record["checks"])}
 

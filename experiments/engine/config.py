@@ -6,18 +6,29 @@ sentence that names the field, what was wanted and what came.
 
 from __future__ import annotations
 
+import re
 import tomllib
 import warnings
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from annotated_types import Gt, Le
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from ..errors import ConfigError, NotApplicable
 
 __all__ = [
+    "MOST_TIMES",
     "BaseConfig",
     "analysis_field",
     "circuit_field",
@@ -25,6 +36,7 @@ __all__ = [
     "group_of",
     "load_config",
     "model_field",
+    "short",
 ]
 
 Group = Literal["model", "circuits", "device", "analysis"]
@@ -34,15 +46,30 @@ C = TypeVar("C", bound="BaseConfig")
 _recorded: ContextVar[bool] = ContextVar("recorded", default=False)
 
 
+# of a number that is no whole one, where its field says nothing else: no unit in use here needs
+# more, and products of several still have a floating-point number
+LARGEST, SMALLEST = 1e6, 1e-12
+# the largest whole number that TOML and netCDF hold
+LARGEST_SEED = 2**63 - 1
+MOST_SHOTS = 10**7
+MOST_TIMES = "a run keeps what it finds at each of its times"
+_LONG = 80  # characters without a space that a message repeats
+
+
 def _in_group(group: Group, default: Any, options: Mapping[str, Any]) -> Any:
+    own = dict(options)
+    extra: dict[str, Any] = {"group": group}
+    extra |= {name: own.pop(name) for name in ("largest", "smallest", "why") if name in own}
     given = {"default_factory": default} if callable(default) else {"default": default}
-    return Field(json_schema_extra={"group": group}, **given, **options)
+    return Field(json_schema_extra=extra, **given, **own)
 
 
 def model_field(default: Any, **options: Any) -> Any:
     """A field that changes what is simulated: two runs are of one thing where these agree.
 
     ``default``: a value, or a function of the fields before this one, as a mapping.
+    Options of all four kinds of fields are pydantic's and: ``largest`` and ``smallest`` size of a
+    float other than 0 (1e6 and 1e-12 if not given); ``why`` there is a bound, for its message.
     """
     return _in_group("model", default, options)
 
@@ -62,15 +89,34 @@ def analysis_field(default: Any, **options: Any) -> Any:
     return _in_group("analysis", default, options)
 
 
-def group_of(model: type[BaseConfig], name: str) -> Group:
-    """The group of a field: ``model``, ``circuits``, ``device`` or ``analysis``."""
+def _extra(model: type[BaseConfig], name: str) -> dict[str, Any]:
     extra = model.model_fields[name].json_schema_extra
     assert isinstance(extra, dict), f"{model.__name__}.{name} has no group"
-    group: Any = extra["group"]
+    return dict(extra)
+
+
+def group_of(model: type[BaseConfig], name: str) -> Group:
+    """The group of a field: ``model``, ``circuits``, ``device`` or ``analysis``."""
+    group: Any = _extra(model, name)["group"]
     return group  # type: ignore[no-any-return]
 
 
-def _one_line(error: ValidationError) -> str:
+def short(text: str) -> str:
+    """The text on one line, with very long words cut in the middle."""
+    text = re.sub(r"[\x00-\x1f\x7f]+", " ", text)
+    return re.sub(rf"(\S{{{_LONG // 2}}})\S{{{_LONG},}}(\S{{8}})", r"\1…\2", text)
+
+
+def _as_given(value: Any) -> str:
+    """A value as a message repeats it: one line, not too long."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return "a number of thousands of digits"
+    return short(text if len(text) <= 2 * _LONG else f"{text[:_LONG]}…{text[-8:]}")
+
+
+def _one_line(error: ValidationError, model: type[BaseConfig]) -> str:
     """Each fault as 'field: wanted …, got …', joined by semicolons."""
     parts = []
     for fault in error.errors():
@@ -83,21 +129,27 @@ def _one_line(error: ValidationError) -> str:
             continue
         name = ".".join(str(x) for x in fault["loc"]) or "configuration"
         if fault["type"] == "extra_forbidden":
-            parts.append(f"{name}: no such field")
+            parts.append(f"{short(name)}: no such field")
             continue
         wanted = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         wanted = wanted.split(", unable to parse")[0]
         if wanted.startswith(("greater", "less")):
             wanted = f"a number {wanted}"
-        parts.append(f"{name}: wanted {wanted}, got {fault['input']!r}")
+        why = ""
+        if wanted.startswith("a number less") and name in model.model_fields:
+            why = _extra(model, name).get("why", "")
+        got = _as_given(fault["input"])
+        parts.append(f"{name}: wanted {wanted}, got {got}" + (f"; {why}" if why else ""))
     return "; ".join(parts)
 
 
-def _refusal(error: ValidationError) -> ConfigError:
-    faults = error.errors()
+def _refusal(error: ValidationError, model: type[BaseConfig]) -> ConfigError:
+    faults = error.errors(include_url=False)
     cause = faults[0].get("ctx", {}).get("error") if len(faults) == 1 else None
-    # a combination that is refused keeps its own class
-    return cause if isinstance(cause, ConfigError) else ConfigError(_one_line(error))
+    if isinstance(cause, ConfigError):
+        # a combination that is refused keeps its own class
+        return type(cause)(short(str(cause)))
+    return ConfigError(_one_line(error, model))
 
 
 class BaseConfig(BaseModel):
@@ -120,10 +172,20 @@ class BaseConfig(BaseModel):
         description="exact, statevector, aer, fake_<device> (noise of a device snapshot), "
         "ibm_<device> (the device itself), or a backend of your own by its entry point or as "
         "package.module:factory",
+        max_length=200,
     )
-    shots: int = circuit_field(4000, ge=1, description="measurements of each circuit")
+    shots: int = circuit_field(
+        4000,
+        ge=1,
+        le=MOST_SHOTS,
+        why="no device takes more in a job",
+        description="measurements of each circuit",
+    )
     seed: int | None = analysis_field(
-        None, ge=0, description="seed of everything random (drawn and recorded if not given)"
+        None,
+        ge=0,
+        le=LARGEST_SEED,
+        description="seed of everything random (drawn and recorded if not given)",
     )
 
     validation: Literal["auto", "statevector", "matrix-product-state"] = circuit_field(
@@ -132,6 +194,12 @@ class BaseConfig(BaseModel):
 
     execution_mode: Literal["auto", "session", "batch", "job"] = device_field(
         "auto", description="ibm_<device>: how jobs are sent; auto takes what the plan allows"
+    )
+    account: str | None = device_field(
+        None, min_length=1, description="ibm_<device>: name of a saved account"
+    )
+    instance: str | None = device_field(
+        None, min_length=1, description="ibm_<device>: name or CRN of an instance of the account"
     )
     max_qpu_seconds: float | None = device_field(
         None, gt=0, description="ibm_<device>: refuse a run estimated to take more"
@@ -149,7 +217,7 @@ class BaseConfig(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise _refusal(error, type(self)) from None
 
     @classmethod
     def current_names(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -166,9 +234,19 @@ class BaseConfig(BaseModel):
             values = {new if name == old else name: value for name, value in values.items()}
         return values
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool) and info.field_name is not None:
+            kinds = _kinds(cls.model_fields[info.field_name].annotation)
+            if bool not in kinds and kinds & {int, float}:
+                raise ValueError("a number")
+        return value
+
     @model_validator(mode="after")
     def _valid(self) -> Self:
         if not _recorded.get():
+            self._refuse_sizes()
             self.refuse_ignored()
         return self
 
@@ -216,6 +294,27 @@ class BaseConfig(BaseModel):
             object.__setattr__(config, "__pydantic_fields_set__", set(given))
         return config
 
+    def _refuse_sizes(self) -> None:
+        """Refuse floats whose products would leave the range of floating-point numbers."""
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if not isinstance(value, float) or value == 0:
+                continue
+            extra = _extra(type(self), name)
+            largest, smallest = extra.get("largest", LARGEST), extra.get("smallest", SMALLEST)
+            why = f"; {extra['why']}" if "why" in extra else ""
+            if abs(value) > largest:
+                wanted = f"at most {_power(largest)} in size"
+            elif abs(value) < smallest:
+                bounds = type(self).model_fields[name].metadata
+                if any(isinstance(m, Le) for m in bounds):
+                    continue  # an angle or a fraction, which nothing is divided by
+                zero = not any(isinstance(m, Gt) for m in bounds)
+                wanted = f"{'0 or ' if zero else ''}at least {_power(smallest)} in size"
+            else:
+                continue
+            raise ConfigError(f"{name}: wanted {wanted}, got {value!r}{why}")
+
     def refuse_ignored(self) -> None:
         """Refuse settings that were given but would have no effect."""
         if not self.on_device:
@@ -246,6 +345,19 @@ class BaseConfig(BaseModel):
             raise ConfigError(f"{ignored[0]}: would be ignored, since {reason}")
 
 
+def _kinds(annotation: Any) -> set[Any]:
+    """The types of values that a field may have."""
+    found = get_args(annotation) or (annotation,)
+    return {type(x) if isinstance(x, int | str) else x for x in found} | {
+        kind for x in found if get_args(x) for kind in _kinds(x)
+    }
+
+
+def _power(value: float) -> str:
+    """1e6 rather than 1e+06."""
+    return f"{value:g}".replace("e+0", "e").replace("e-0", "e-").replace("1000000", "1e6")
+
+
 def load_config(model: type[C], path: Path | None, overrides: Mapping[str, Any]) -> C:
     """Configuration from a TOML file (or none) with command-line options on top.
 
@@ -257,6 +369,8 @@ def load_config(model: type[C], path: Path | None, overrides: Mapping[str, Any])
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise ConfigError(f"config: cannot read {path}: {error.strerror}") from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ConfigError(f"config: {path} is not TOML: {error}") from None
+        except RecursionError:
+            raise ConfigError(f"config: {path} is not TOML for us: nested too deeply") from None
+        except ValueError as error:  # also whole numbers of thousands of digits
+            raise ConfigError(f"config: {path} is not TOML: {short(str(error))}") from None
     return model.from_mapping({**values, **overrides})

@@ -15,6 +15,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import SamplerPubResult
 
 from qbrain.backends.compile import depth, to_isa, two_qubit_gates
+from qbrain.backends.errors import DeviceFault
 from qbrain.classical_feedback.loop import counts_of
 
 from ..errors import RunDirectoryError, exit_code
@@ -25,6 +26,7 @@ from .folder import RunDirectory
 from .progress import progress
 from .readings import Heading, Reading, counts_of_bits
 from .sampler import RunSampler, keeps_state, submits
+from .sent import FolderTicket
 
 __all__ = ["Dispatcher", "compiled", "heading_of"]
 
@@ -131,11 +133,21 @@ class Dispatcher(Generic[M]):
         else:
             circuits, headings, keep = sent
         self._circuits[number] = circuits
-        results = self.sampler.run(circuits, shots=shots).result()
+        try:
+            results = self._results(circuits, shots, number)
+        except DeviceFault as error:
+            error.step = number
+            raise
         return [
             _reading(heading, pub, bits)
             for heading, pub, bits in zip(headings, results, keep, strict=True)
         ]
+
+    def _results(self, circuits: list[QuantumCircuit], shots: int, number: int) -> Any:
+        if submits(self.sampler):
+            store = FolderTicket(self.folder, number)
+            return self.sampler.submit(circuits, shots, number, store).result()
+        return self.sampler.run(circuits, shots=shots).result()
 
     def built(self, job: Job, number: int) -> list[tuple[QuantumCircuit, Heading]]:
         """Circuits of a job, compiled, checked and labelled for the sampler."""

@@ -23,6 +23,8 @@ from qiskit.transpiler import Target
 
 from .config import BaseConfig
 from .folder import RunDirectory
+from .needs import Need, circuit_needs
+from .pieces import Pieces
 from .readings import Heading, Reading, Role, Scalar
 from .sampler import RunSampler
 
@@ -247,6 +249,7 @@ class Outcome:
         budget: rows (source of error, RMS) that together explain ``fit.rmse``, None for an error
             that the run has not; the engine adds what is left over.
         encoding: of the dataset's variables on disk.
+        large: variables of the dataset that are written piece by piece.
     """
 
     title: str
@@ -259,6 +262,7 @@ class Outcome:
     values: Callable[[], Mapping[str, Any]] = dict
     budget: Sequence[tuple[str, float | None]] = ()
     encoding: Mapping[str, Any] = field(default_factory=dict)
+    large: Mapping[str, Pieces] = field(default_factory=dict)
 
 
 class Experiment(ABC, Generic[K, M]):
@@ -283,6 +287,14 @@ class Experiment(ABC, Generic[K, M]):
         """How many qubits the largest circuit has; not asked for on backend ``exact``."""
 
     @classmethod
+    def needs(cls, config: K) -> Sequence[Need]:
+        """What a run takes of this machine, by its configuration alone; rough.
+
+        Where a system does not say: that of simulating its largest circuit.
+        """
+        return circuit_needs(config, cls.qubits_of(config)) if config.runs_circuits else []
+
+    @classmethod
     def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> RunSampler:
         """Where circuits run; ``record`` is what the run's file says of the device on resume."""
         from .run_sampler import open_run_sampler
@@ -303,6 +315,14 @@ class Experiment(ABC, Generic[K, M]):
     def jobs(self) -> int:
         """How many jobs the protocol yields, at most; for the progress bar."""
         return 1
+
+    @property
+    def loops_on_device(self) -> bool:
+        """Whether job follows job, each made from the readings of the one before.
+
+        A device then opens a session for the run, where the execution mode is ``auto``.
+        """
+        return self.jobs > 1
 
     @abstractmethod
     def protocol(self) -> Protocol[M]:

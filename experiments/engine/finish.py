@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +13,13 @@ from ..report.page import render_page, validation_table
 from .budget import budget
 from .experiment import Bench, Experiment, Fit, Outcome
 from .folder import RunDirectory
+from .progress import say
 from .readings import Reading, checked
 
 __all__ = ["circuit_facts", "draw_circuit", "render_outcome", "result_of", "write_run"]
 
 _LONGEST = 400  # gates of a circuit that is drawn
+_COUNTED = re.compile(r"circuit-\d+(-\d+)*")
 
 
 def circuit_facts(readings: Sequence[Sequence[Reading]], bench: Bench | None) -> dict[str, Any]:
@@ -68,19 +71,28 @@ def write_run(
     draw: bool,
 ) -> None:
     """Write result.nc, circuits.qpy, the pictures where ``draw``, and last of all result.json."""
-    encoding = dict(outcome.encoding)
-    folder.write(
-        "result.nc",
-        lambda path: outcome.data.to_netcdf(path, engine="h5netcdf", encoding=encoding),
-    )
+    say("writing result.nc")
+    folder.write_dataset("result.nc", outcome.data, outcome.encoding, outcome.large)
     if circuits:
-        folder.write_circuits("circuits.qpy", circuits)
+        folder.write_circuits("circuits.qpy", _named(circuits))
     if draw:
+        say("drawing")
         picture = outcome.picture()
         folder.write("figure.png", lambda path: save_figure(picture, path))
         page = render_outcome(outcome, result, folder.record(), readings, circuits, picture)
         folder.write("report.html", page.encode())
     folder.write_result(result)
+
+
+def _named(circuits: Sequence[QuantumCircuit]) -> list[QuantumCircuit]:
+    """The circuits; those that nobody has named by their place in the file.
+
+    Qiskit numbers them as they are made in a process, and a resumed run makes fewer.
+    """
+    return [
+        circuit.copy(name=f"circuit-{place}") if _COUNTED.fullmatch(circuit.name) else circuit
+        for place, circuit in enumerate(circuits)
+    ]
 
 
 def render_outcome(

@@ -9,7 +9,7 @@ from typing import Any
 
 import xarray as xr
 from matplotlib.figure import Figure
-from qiskit import QuantumCircuit, qpy
+from qiskit import QuantumCircuit
 
 from ..errors import RunDirectoryError
 from ..report.figure import inline_svg
@@ -70,7 +70,7 @@ class Run:
         """Every trajectory with its band, the exact result beside it, raw counts."""
         if self._parts is not None:
             return self._parts.outcome.data
-        file = self.folder / "result.nc"
+        file = RunDirectory.open(self.folder).finished_file("result.nc")
         try:
             return xr.load_dataset(file, engine="h5netcdf")
         except Exception as error:  # whatever the reader stumbles over, the file is not ours
@@ -91,11 +91,7 @@ class Run:
         """The circuits as they were sent, in the backend's gates; each once."""
         if self._parts is not None:
             return list(self._parts.circuits)
-        file = self.folder / "circuits.qpy"
-        if not file.exists():
-            return []
-        with file.open("rb") as handle:
-            return list(qpy.load(handle))
+        return RunDirectory.open(self.folder).circuits()
 
     @property
     def checks(self) -> list[dict[str, Any]]:

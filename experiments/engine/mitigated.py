@@ -11,7 +11,9 @@ from .chains import Chain, chain_of, label_of
 from .config import BaseConfig, circuit_field
 from .scales import parse_scales
 
-__all__ = ["MitigatedConfig"]
+__all__ = ["LINES", "MOST_PLACEMENTS", "MitigatedConfig"]
+
+MOST_PLACEMENTS, LINES = 50, "no device has more lines of qubits apart from each other"
 
 
 class MitigatedConfig(BaseConfig):
@@ -28,7 +30,11 @@ class MitigatedConfig(BaseConfig):
         description="none, or names joined by +: readout, zne; raw figures are kept beside",
     )
     placements: int = circuit_field(
-        1, ge=1, description="lines of the device that every circuit runs on, to average over"
+        1,
+        ge=1,
+        le=MOST_PLACEMENTS,
+        why=LINES,
+        description="lines of the device that every circuit runs on, to average over",
     )
     noise_scales: str = circuit_field(
         "1,1.5,2", description="mitigation zne: noise scales, made by folding two-qubit gates"

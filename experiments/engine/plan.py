@@ -7,7 +7,7 @@ circuits, so that the circuits counted are those that a run without errors would
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,7 @@ from qbrain.backends.compile import duration as circuit_duration
 
 from .dispatch import compiled, heading_of
 from .experiment import Bench, Experiment, Job, MixedState, Task
+from .needs import total_needs
 from .readings import Reading, counts_of_bits
 
 __all__ = ["PlannedJob", "circuit_costs", "costs_of", "guard_qpu_seconds", "planned", "qpu_seconds"]
@@ -30,7 +31,8 @@ _PER_JOB = 2.0  # seconds of overhead a job
 _ENUMERATED = 8  # independent bits whose joint outcomes are listed; more are drawn bit by bit
 ASSUMPTIONS = (
     f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and errors from "
-    "the calibration; fidelity the product of gate and readout fidelities"
+    "the calibration; fidelity the product of gate and readout fidelities; memory and "
+    "seconds those of this machine, rough"
 )
 
 
@@ -112,10 +114,22 @@ def qpu_seconds(jobs: Sequence[PlannedJob], target: Target) -> float | None:
     return total
 
 
-def costs_of(system: str, experiment: Experiment[Any, Any], bench: Bench) -> dict[str, Any]:
-    """What a run would cost, as one JSON object."""
+def costs_of(
+    system: str,
+    experiment: Experiment[Any, Any],
+    bench: Bench,
+    check_size: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """What a run would cost, as one JSON object.
+
+    ``check_size``: raises where a job of so many circuits, of so many shots each, is too large.
+    """
     jobs = planned(experiment, bench)
+    if check_size is not None:
+        for job in jobs:
+            check_size(len(job.circuits), job.shots)
     circuits = [circuit for job in jobs for circuit in job.circuits]
+    memory, seconds = total_needs(experiment.needs(experiment.config))
     return {
         "system": system,
         "backend": experiment.config.backend,
@@ -126,6 +140,8 @@ def costs_of(system: str, experiment: Experiment[Any, Any], bench: Bench) -> dic
         # by the first placement's calibration, wherever a circuit runs
         **circuit_costs(circuits, bench.target),
         "qpu_seconds": qpu_seconds(jobs, bench.target),
+        "memory_bytes": round(memory),
+        "seconds": round(seconds),
         **experiment.costs(),
         "assumptions": ASSUMPTIONS,
     }

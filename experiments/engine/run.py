@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,9 +18,13 @@ from .experiment import Bench, Experiment
 from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
+from .needs import guard_needs
 from .plan import costs_of, guard_qpu_seconds
+from .progress import tell
 from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
+from .sent import keep_facts, kept_facts
+from .stopping import on_stop
 from .system import System
 
 __all__ = [
@@ -92,17 +97,32 @@ def start(
     longer than ``max_qpu_seconds``; finished jobs stay on disk in every case.
     """
     config = seeded(config)
+    guard_needs(system, config)
     began = time.perf_counter()
     experiment, bench, sampler = make_experiment(system, config, None, place)
+    if submits(sampler):
+        sampler.facts.check_size(1, config.shots_each)
+        _tell_standing(sampler.name, sampler.standing())
     if bench is not None:
         guard_qpu_seconds(system.name, experiment, bench)
     folder = RunDirectory.create(out, system.name, record_of(experiment, bench))
     with folder.locked():
-        return _execute(system, experiment, bench, sampler, folder, began, draw)
+        if submits(sampler):
+            keep_facts(folder, sampler.facts)
+        return _execute(system, experiment, bench, sampler, folder, began, draw, fresh=True)
 
 
-def resume(system: System[K], folder: RunDirectory, *, draw: bool = True, place: Any = None) -> Run:
+def resume(
+    system: System[K],
+    folder: RunDirectory,
+    *,
+    draw: bool = True,
+    place: Any = None,
+    sends: bool = True,
+) -> Run:
     """Go on with an interrupted run; a finished one is only read.
+
+    ``sends``: whether jobs may be sent to a device; else those that were are collected.
 
     Raises ``RunDirectoryError`` if the folder holds no intact run of the system.
     """
@@ -117,18 +137,22 @@ def resume(system: System[K], folder: RunDirectory, *, draw: bool = True, place:
         given = record.get("given", {}).get("fields")
         config = system.config.from_record(record["config"], given)
         result = folder.result()
+        device = dict(record.get("device", {}))
+        facts = kept_facts(folder)
+        if facts is not None:
+            device["facts"] = facts
         if result is not None:
 
             def replay() -> Parts:
-                experiment, bench, sampler = make_experiment(
-                    system, config, record.get("device"), place
-                )
-                return _measured(experiment, bench, sampler, folder)
+                experiment, bench, sampler = make_experiment(system, config, device, place)
+                return _measured(experiment, bench, sampler, folder, sends=False)
 
             return Run(system, config, folder.path, result, _replay=replay)
-        experiment, bench, sampler = make_experiment(system, config, record.get("device"), place)
+        experiment, bench, sampler = make_experiment(system, config, device, place)
         experiment.check_record(record)
-        return _execute(system, experiment, bench, sampler, folder, began, draw)
+        return _execute(
+            system, experiment, bench, sampler, folder, began, draw, fresh=False, sends=sends
+        )
 
 
 def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, Any]:
@@ -140,9 +164,26 @@ def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, An
         raise NotApplicable("backend: exact runs no circuit, so there is nothing to estimate")
     if config.seed is None:
         config = config.model_copy(update={"seed": 0})
-    experiment, bench, _ = make_experiment(system, config, None, place)
+    guard_needs(system, config)
+    experiment, bench, sampler = make_experiment(system, config, None, place)
     assert bench is not None
-    return costs_of(system.name, experiment, bench)
+    if not submits(sampler):
+        return costs_of(system.name, experiment, bench)
+    sampler.facts.check_size(1, config.shots_each)
+    costs = costs_of(system.name, experiment, bench, sampler.facts.check_size)
+    standing = sampler.standing()
+    _tell_standing(sampler.name, standing, costs["qpu_seconds"])
+    return costs | standing
+
+
+def _tell_standing(name: str, standing: Mapping[str, Any], seconds: float | None = None) -> None:
+    """Say on stderr what would keep jobs from running now."""
+    if standing["device_state"] != "active":
+        tell(f"{name}: the device runs no jobs now: its state is {standing['device_state']}")
+    left = standing["usage_left_seconds"]
+    if left is not None and left <= (seconds or 0.0):
+        wanted = "" if seconds is None else f", and the run is estimated to take {seconds:.0f} s"
+        tell(f"{name}: the instance has {left:.0f} s of quantum time left{wanted}")
 
 
 def _execute(
@@ -153,8 +194,12 @@ def _execute(
     folder: RunDirectory,
     began: float,
     draw: bool,
+    *,
+    fresh: bool,
+    sends: bool = True,
 ) -> Run:
-    return end_run(system, _measured(experiment, bench, sampler, folder), folder, began, draw)
+    parts = _measured(experiment, bench, sampler, folder, fresh=fresh, sends=sends)
+    return end_run(system, parts, folder, began, draw)
 
 
 def end_run(
@@ -169,11 +214,25 @@ def end_run(
     return Run(system, parts.experiment.config, folder.path, result, parts)
 
 
+def _way_on(error: DeviceFault, folder: RunDirectory) -> str:
+    """The command that helps after a fault of the device."""
+    again = f"qbrain resume {folder.path}"
+    if error.dead_end and error.step is not None:
+        return (
+            f"ask again with: {again}; or send the job once more, at its cost, with: "
+            f"{again} --resend {error.step}"
+        )
+    return f"go on with: {again}"
+
+
 def _measured(
     experiment: Experiment[Any, Any],
     bench: Bench | None,
     sampler: RunSampler | None,
     folder: RunDirectory,
+    *,
+    fresh: bool = False,
+    sends: bool = True,
 ) -> Parts:
     """What the journal holds and what was missing in it, with what follows from both."""
     experiment.prepare(folder)
@@ -181,13 +240,21 @@ def _measured(
         return Parts(experiment, None, experiment.outcome(None), [], [])
     dispatcher = Dispatcher(experiment, bench, sampler, folder)
     if submits(sampler):
-        sampler.begin(folder.record()["run"]["id"], str(folder.path.resolve()))
+        sampler.begin(
+            folder.record()["run"]["id"],
+            str(folder.path.resolve()),
+            fresh=fresh,
+            loops=experiment.loops_on_device,
+            sends=sends,
+            tell=tell,
+        )
     try:
-        measured = dispatcher.run()
+        with ExitStack() as stack:
+            if submits(sampler):
+                stack.callback(sampler.close)
+                stack.enter_context(on_stop(sampler.close, "the device's session"))
+            measured = dispatcher.run()
     except DeviceFault as error:
-        raise DeviceError(f"{error}; go on with: qbrain resume {folder.path}") from error
-    finally:
-        if submits(sampler):
-            sampler.close()
+        raise DeviceError(f"{error}; {_way_on(error, folder)}") from error
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from qbrain.backends.ibm import open_ibm_sampler
+from qbrain.backends.ibm import open_ibm_sampler, reopen_ibm_sampler
+from qbrain.backends.ibm_device import DeviceFacts
 from qbrain.backends.registry import open_place
 
 from .config import BaseConfig
@@ -19,8 +20,9 @@ def open_run_sampler(
 ) -> RunSampler:
     """A sampler on the best ``qubits`` of the configured backend; a missing seed counts as 0.
 
-    ``record`` is what the run's file says of the device where the run goes on: it stays on the
-    qubits on which it began, whatever today's calibration prefers.
+    ``record`` is what the run's folder says of the device where the run goes on. With the facts of
+    an IBM device in it, under ``facts``, neither the device nor the service is asked for anything;
+    with its qubit chains alone, the run stays on these, whatever today's calibration prefers.
 
     Raises:
         BackendError: no such backend, or too few qubits.
@@ -28,13 +30,21 @@ def open_run_sampler(
     """
     if not config.on_device:
         return open_place_of_run(config.backend, config, qubits)
+    options: dict[str, Any] = {
+        "mode": config.execution_mode,
+        "twirling": config.twirling,
+        "decoupling": config.dynamical_decoupling,
+        "account": config.account,
+        "instance": config.instance,
+    }
+    facts = (record or {}).get("facts")
+    if isinstance(facts, DeviceFacts):
+        return reopen_ibm_sampler(facts, **options)
     return open_ibm_sampler(
         config.backend,
         qubits=qubits,
         places=_recorded_places(record or {}),
-        mode=config.execution_mode,
-        twirling=config.twirling,
-        decoupling=config.dynamical_decoupling,
+        **options,
         **_layout(config),
     )
 

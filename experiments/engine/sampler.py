@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeGuard
 
 import numpy as np
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 from qiskit.primitives import BasePrimitiveJob
 from qiskit.transpiler import Target
+
+from qbrain.backends.ibm_device import DeviceFacts
+from qbrain.backends.ibm_ticket import TicketStore
 
 __all__ = ["RunSampler", "SubmittingSampler", "keeps_state", "submits"]
 
@@ -52,8 +55,28 @@ class RunSampler(Protocol):
 class SubmittingSampler(RunSampler, Protocol):
     """One whose circuits leave this machine, so that what is sent must be on disk before."""
 
-    def begin(self, run: str, directory: str) -> None:
-        """Say whose jobs follow."""
+    name: str
+    facts: DeviceFacts
+
+    def begin(
+        self,
+        run: str,
+        directory: str,
+        *,
+        fresh: bool,
+        loops: bool,
+        sends: bool,
+        tell: Callable[[str], None],
+    ) -> None:
+        """Say whose jobs follow, as :meth:`qbrain.backends.ibm.IBMSampler.begin`."""
+
+    def submit(
+        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+    ) -> BasePrimitiveJob[Any, Any]:
+        """Send the run's job of this number, or find it if it was sent before."""
+
+    def standing(self) -> dict[str, Any]:
+        """What the service says of the device and of the account before anything is sent."""
 
     def close(self) -> None:
         """End what is open on the device."""

@@ -7,10 +7,13 @@ import itertools
 __all__ = ["parse_scales"]
 
 
+_MOST = 20
+
+
 def parse_scales(text: str) -> tuple[float, ...]:
     """The noise scales that a text names.
 
-    Raises ``ValueError`` unless they are 1 and at least one larger number, rising, below 100.
+    Raises ``ValueError`` unless they are 1 and one to 19 larger numbers, rising, below 100.
     """
     wanted = ValueError("numbers joined by commas, 1 first and rising, such as 1,1.5,2")
     try:
@@ -18,6 +21,6 @@ def parse_scales(text: str) -> tuple[float, ...]:
     except ValueError:
         raise wanted from None
     rising = all(a < b for a, b in itertools.pairwise(scales))
-    if len(scales) < 2 or scales[0] != 1 or not rising or not scales[-1] < 100:
+    if not 2 <= len(scales) <= _MOST or scales[0] != 1 or not rising or not scales[-1] < 100:
         raise wanted
     return scales

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
-from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.config import MOST_TIMES, analysis_field, circuit_field, model_field
 from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
@@ -47,7 +47,9 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     amplitude: float = model_field(
         30.0, description="I0 of the constant and the classical drive, in µA/cm²"
     )
-    frequency: float = model_field(0.5, gt=0, description="Ω of the drive in rad/ms")
+    frequency: float = model_field(
+        0.5, gt=0, smallest=1e-3, largest=1e3, description="Ω of the drive in rad/ms"
+    )
     alpha0: float = model_field(
         by_channel(K=1.0, full=0.1),
         ge=0,
@@ -65,7 +67,11 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     source_capacitance: float = model_field(1e-5, gt=0, description="C_s of the source")
     capacitance: float = model_field(1.0, gt=0, description="C of the membrane in µF/cm²")
     z_min: float = model_field(
-        1 / 36, gt=0, description="impedance Z_min of the open channel in kΩ·cm² (K)"
+        1 / 36,
+        gt=0,
+        smallest=1e-6,
+        largest=1e3,
+        description="impedance Z_min of the open channel in kΩ·cm² (K)",
     )
     reversal: float = model_field(-12.0, description="V_K in mV from rest")
     initial_n: float | None = model_field(
@@ -74,11 +80,15 @@ class HodgkinHuxleyConfig(MitigatedConfig):
     time: float = model_field(
         by_channel(K=50.0, full=20.0),
         gt=0,
+        smallest=1e-6,
+        largest=1e5,
         description="duration in ms (default: 50.0; full: 20.0)",
     )
     steps: int = analysis_field(
         _default_steps,
         ge=1,
+        le=10**6,
+        why=MOST_TIMES,
         description="feedback steps; gates are read steps+1 times (default: 100; full: "
         f"{STEPS_A_MS} a ms)",
     )
@@ -89,11 +99,17 @@ class HodgkinHuxleyConfig(MitigatedConfig):
         "gates a channel, read jointly",
     )
     copies: int = circuit_field(
-        1, ge=1, description="copies of every gate in a circuit, averaged over"
+        1,
+        ge=1,
+        le=64,
+        why="each copy is a qubit",
+        description="copies of every gate in a circuit, averaged over",
     )
     window: int | None = circuit_field(
         None,
         ge=1,
+        le=1000,
+        why="each step replayed is a collision of every gate",
         description="steps that a circuit replays, from what was read before them (default: "
         f"{IDEAL_WINDOW}, and 1 under noise)",
     )
@@ -131,9 +147,6 @@ class HodgkinHuxleyConfig(MitigatedConfig):
 
     def refuse_ignored(self) -> None:
         """Refuse combinations without meaning, and settings that would do nothing."""
-        for name in ("amplitude", "reversal", "alpha0", "frequency"):
-            if abs(getattr(self, name)) > 1e6:
-                raise ConfigError(f"{name}: wanted at most 1e6 in size, got {getattr(self, name)}")
         if self.drive == "constant":
             self._refuse("a constant current has no frequency", "frequency")
         if self.drive in ("constant", "classical"):

@@ -14,12 +14,14 @@ from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.classical_feedback.synapse import FeedbackError
 
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.needs import Need
 from ..engine.points import everywhere
 from ..errors import ConfigError
 from .circuits import GateCircuits, GateReadings, qubits_of
 from .config import HodgkinHuxleyConfig
 from .measured import Measured
 from .model import NeuronModel
+from .needs import hodgkin_huxley_needs
 from .result import outcome_of
 
 __all__ = ["NeuronExperiment"]
@@ -44,6 +46,11 @@ class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
     def qubits_of(cls, config: HodgkinHuxleyConfig) -> int:
         """Gates, and the ancillas that they meet."""
         return qubits_of(config)
+
+    @classmethod
+    def needs(cls, config: HodgkinHuxleyConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return hodgkin_huxley_needs(config)
 
     @property
     def jobs(self) -> int:

@@ -25,6 +25,7 @@ from qbrain.circuits.swap_network import network_program, network_single_layer
 from qbrain.reference.lmg import LMG, Orbit, piecewise_states, product_formula_states, statevector
 from qbrain.reference.lmg.bond_formula import bond_formula_states
 
+from ..engine.progress import say
 from ..errors import NotApplicable
 from .config import LMGConfig
 
@@ -383,6 +384,7 @@ class DickeCircuits:
 
     def prepare(self, schedule: PhaseSchedule, name: str, steps: int | None = None) -> Prepared:
         """Circuit to the end of ``schedule`` from the initial state."""
+        say(f"building {name}, {len(schedule.phases)} steps, on {self.qubits} qubits")
         if self.config.synthesis == "trotter":
             logical, amplitudes = self._formula(
                 schedule, steps or self.trotter(sum(schedule.phases))

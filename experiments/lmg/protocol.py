@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from qbrain.backends.stateful import StatefulSampler
 from qbrain.reference.lmg import initial_excitations
 
 from ..engine.experiment import Bench, Experiment, Outcome, Protocol
+from ..engine.needs import Need
 from ..engine.sampler import RunSampler
 from .brain import Brain
 from .circuits import qubits_needed
@@ -18,6 +19,7 @@ from .forms.incremental import incremental
 from .forms.orbit import orbit
 from .forms.relax import relax
 from .forms.replay import replay
+from .needs import lmg_needs
 from .points import Measured, PointCircuits
 from .relaxation import MOST_ROUNDS
 from .result import outcome_of
@@ -52,6 +54,11 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
         return qubits_needed(config, initial_excitations(config.neurons, config.initial))
 
     @classmethod
+    def needs(cls, config: LMGConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return lmg_needs(config)
+
+    @classmethod
     def open_sampler(
         cls, config: LMGConfig, qubits: int, record: Mapping[str, Any] | None
     ) -> RunSampler:
@@ -66,6 +73,11 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
         if self.config.integrates_afterwards:
             return 1
         return MOST_ROUNDS if self.config.evolution == "relax" else len(self.brain.times)
+
+    @property
+    def loops_on_device(self) -> bool:
+        """``relax`` sends one job or two as a rule, with nothing to hurry for between them."""
+        return self.jobs > 1 and self.config.evolution != "relax"
 
     def protocol(self) -> Protocol[Measured]:
         """The form of the loop that the configuration asks for."""

@@ -8,27 +8,39 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from ..engine.config import analysis_field, circuit_field, model_field
+from ..engine.config import LARGEST, MOST_TIMES, analysis_field, circuit_field, model_field
 from ..engine.mitigated import MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["OpenSystemConfig", "parse_pulses"]
 
 
+# of the stimulation: times in 1/g
+MOST_PULSES, STRONGEST, SHORTEST = 1000, 1e3, 1e-6
+
+
 def parse_pulses(text: str) -> list[tuple[float, float, float]]:
     """(start, stop, strength) of each pulse of ``start:stop:strength,…``; stop may be inf.
 
-    Raises ``ValueError`` for anything else.
+    Raises ``ValueError`` for anything else, and for pulses past what can be integrated.
     """
     wanted = ValueError("start:stop:strength, joined by commas, such as 1:1.5:0.8 or 0:inf:0.1")
     found = []
-    for part in text.split(","):
+    parts = text.split(",")
+    if len(parts) > MOST_PULSES:
+        raise ValueError(f"at most {MOST_PULSES} pulses")
+    for part in parts:
         try:
             start, stop, strength = (float(number) for number in part.split(":"))
         except ValueError:
             raise wanted from None
         if not (math.isfinite(start) and math.isfinite(strength) and start < stop):
             raise wanted
+        if abs(start) > LARGEST or abs(strength) > STRONGEST or stop - start < SHORTEST:
+            raise ValueError(
+                f"pulses of at most {STRONGEST:g} in strength, at least {SHORTEST:g} long, that "
+                f"begin at most {LARGEST:g} from 0"
+            )
         found.append((start, stop, strength))
     return found
 
@@ -41,14 +53,28 @@ class OpenSystemConfig(MitigatedConfig):
 
     renamed: ClassVar[Mapping[str, str]] = {"feedback": "controller"}
 
-    neurons: int = model_field(2, ge=1, description="number N of neurons that share the bath")
-    cutoff: float = model_field(3.5, gt=0, description="cutoff ω_c of the bath's spectrum")
-    exponent: float = model_field(1.0, gt=0, description="exponent s of the spectrum (1: Ohmic)")
+    neurons: int = model_field(
+        2,
+        ge=1,
+        le=2000,
+        why="the master equation has N³/6 numbers",
+        description="number N of neurons that share the bath",
+    )
+    cutoff: float = model_field(
+        3.5, gt=0, smallest=1e-3, largest=1e4, description="cutoff ω_c of the bath's spectrum"
+    )
+    exponent: float = model_field(
+        1.0, gt=0, smallest=0.01, largest=20, description="exponent s of the spectrum (1: Ohmic)"
+    )
     occupation: Literal["zero", "boltzmann", "bose"] = model_field(
         "zero", description="of the bath's modes: zero temperature, e^{-βω} or 1/(e^{βω} - 1)"
     )
     beta: float | None = model_field(
-        None, gt=0, description="inverse temperature β of the occupation, in 1/g"
+        None,
+        gt=0,
+        smallest=1e-4,
+        largest=1e4,
+        description="inverse temperature β of the occupation, in 1/g",
     )
     scaling: Literal["none", "1/N"] = model_field(
         "1/N", description="1/N: with the 1/√N of the coupling (Eq. 4), which the paper loses"
@@ -64,9 +90,17 @@ class OpenSystemConfig(MitigatedConfig):
         2.0, ge=0, le=math.pi, description="start tilted: polar angle of each spin (0: up)"
     )
     azimuth: float = model_field(0.0, description="start tilted: its azimuth")
-    time: float = model_field(6.0, gt=0, description="duration in 1/g")
-    steps: int = analysis_field(24, ge=1, description="steps; spins are read steps+1 times")
-    substeps: int = circuit_field(1, ge=1, description="collisions a step")
+    time: float = model_field(6.0, gt=0, smallest=1e-6, largest=1e4, description="duration in 1/g")
+    steps: int = analysis_field(
+        24, ge=1, le=10**5, why=MOST_TIMES, description="steps; spins are read steps+1 times"
+    )
+    substeps: int = circuit_field(
+        1,
+        ge=1,
+        le=1000,
+        why="each is a collision with every neuron",
+        description="collisions a step",
+    )
 
     controller: Literal["none", "homeostasis"] = model_field(
         "none", description="homeostasis: η of the next step set from the measured ⟨S_z⟩"

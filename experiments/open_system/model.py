@@ -19,7 +19,6 @@ from qbrain.classical_feedback.stimulation import (
     OpenLoop,
     SpinReading,
     StepRates,
-    StimulusControl,
     StimulusLaw,
 )
 from qbrain.reference.open_system import simulate_open_system
@@ -178,16 +177,17 @@ class CollectiveModel:
     # ---------------------------------------------------------------------------- exact answers
 
     @cached_property
-    def controls(self) -> list[StimulusControl]:
-        """Of the loop whose readings are those of the exact master equation."""
+    def etas(self) -> Array:
+        """η of each step (steps,), where readings are those of the exact master equation."""
+        if not self.feedback:
+            return np.asarray(self.stimulus((self.times[1:] + self.times[:-1]) / 2))
         law = self.law()
-        found = [law.start()]
+        # only the last control is kept: each holds η of all steps
+        control = law.start()
         for k in range(self.config.steps):
-            value = 0.0
-            if self.feedback:
-                value = float(self._exact_at(found[-1].etas, self.times[: k + 1]).m_z[-1])
-            found.append(law(found[-1], [_exact_reading(value)], float(np.diff(self.times)[k])))
-        return found
+            value = float(self._exact_at(control.etas, self.times[: k + 1]).m_z[-1])
+            control = law(control, [_exact_reading(value)], float(np.diff(self.times)[k]))
+        return np.asarray(control.etas)
 
     def _exact_at(self, etas: ArrayLike, times: Array) -> xr.Dataset:
         stimulus = self.stimulus_of(etas)
@@ -209,7 +209,7 @@ class CollectiveModel:
 
         With feedback, under the stimulation that the loop with exact readings arrives at.
         """
-        return self._exact_at(self.controls[-1].etas, times)
+        return self._exact_at(self.etas, times)
 
     @cached_property
     def exact(self) -> xr.Dataset:
@@ -218,7 +218,7 @@ class CollectiveModel:
 
     def mean_fields(self, times: Array) -> dict[str, Array]:
         """m_z by the right mean field and by the paper's Eq. 18, under the same stimulation."""
-        rates = (self.bath, self.stimulus_of(self.controls[-1].etas))
+        rates = (self.bath, self.stimulus_of(self.etas))
         n, scaling = self.config.neurons, self.config.scaling
         right = right_mean_field(
             n, rates, self.start, times, scaling=scaling, allow_negative=self.feedback

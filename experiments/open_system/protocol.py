@@ -16,11 +16,13 @@ from qbrain.classical_feedback.stimulation import SpinReading
 
 from ..engine.calibration import calibration_tasks
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.needs import Need
 from ..engine.points import everywhere
 from .circuits import CollisionCircuits, SpinReadings, qubits_of
 from .config import OpenSystemConfig
 from .measured import Measured
 from .model import CollectiveModel
+from .needs import open_system_needs
 from .result import outcome_of
 
 __all__ = ["CollectiveExperiment"]
@@ -40,12 +42,17 @@ class CollectiveExperiment(Experiment[OpenSystemConfig, Measured]):
         self.model.exact  # noqa: B018
         self.circuits = CollisionCircuits(self.model)
         if bench is not None:
-            self.circuits.tasks(self.model.controls[-1].etas, config.steps)
+            self.circuits.tasks(self.model.etas, config.steps)
 
     @classmethod
     def qubits_of(cls, config: OpenSystemConfig) -> int:
         """Neurons, and the ancillas that meet them."""
         return qubits_of(config)
+
+    @classmethod
+    def needs(cls, config: OpenSystemConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return open_system_needs(config)
 
     @property
     def at_once(self) -> bool:

@@ -84,7 +84,7 @@ def _dataset(
     fine: Array = np.linspace(0, config.time, max(400, 4 * config.steps) + 1, dtype=np.float64)
     exact, dense = model.exact, model.simulate(fine)
     means = model.mean_fields(fine)
-    stimulus = model.stimulus_of(model.controls[-1].etas)
+    stimulus = model.stimulus_of(model.etas)
     levels = ("time", "excitations")
     variables: dict[str, Any] = {
         "exact_m_z": ("time", exact.m_z.values),

@@ -54,16 +54,16 @@ def put_figure(
 ) -> list[str]:
     """Write name.nc, name.png, name.svg and name.md; return the names."""
     packed = {
-        key: {"zlib": True, "complevel": 4}
+        str(key): {"zlib": True, "complevel": 4}
         for key, values in data.data_vars.items()
         if values.dtype.kind == "f" and values.size > 1000
     }
+    try:
+        folder.write_dataset(f"{name}.nc", data, packed)
+    except OSError as error:
+        raise _unwritable(folder.path, error.strerror or str(error)) from None
     files = [
-        put(
-            folder,
-            f"{name}.nc",
-            lambda path: data.to_netcdf(path, engine="h5netcdf", encoding=packed),
-        ),
+        f"{name}.nc",
         put(folder, f"{name}.png", lambda path: save_figure(picture, path)),
     ]
     # laid out by now: doing it again would take as long as drawing

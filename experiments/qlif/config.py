@@ -11,7 +11,7 @@ from qbrain.reference.qlif.bell import optimal_settings
 
 from ..engine.chains import label_of
 from ..engine.config import analysis_field, circuit_field, model_field
-from ..engine.mitigated import MitigatedConfig
+from ..engine.mitigated import LINES, MOST_PLACEMENTS, MitigatedConfig
 from ..errors import ConfigError, NotApplicable
 
 __all__ = ["QlifConfig"]
@@ -26,11 +26,15 @@ class QlifConfig(MitigatedConfig):
     Units: ms, mV, MΩ, nA; angles in radians.
     """
 
-    pairs: int = analysis_field(50, ge=1, description="independent pairs (or groups) of neurons")
+    pairs: int = analysis_field(
+        50, ge=1, le=MOST_SPIKES, description="independent pairs (or groups) of neurons"
+    )
     group: int = model_field(
         2, ge=2, le=8, description="neurons that share a state cosφ|0…0⟩ + sinφ|1…1⟩; 2: a pair"
     )
-    ticks: int = model_field(1000, ge=1, description="ticks, a fresh shared state in each")
+    ticks: int = model_field(
+        1000, ge=1, le=MOST_SPIKES, description="ticks, a fresh shared state in each"
+    )
     tick: float = model_field(1.0, gt=0, description="length of a tick in ms")
     phi: float = model_field(
         math.pi / 4, ge=0, le=math.pi / 2, description="φ of the shared state; π/4: most entangled"
@@ -101,6 +105,8 @@ class QlifConfig(MitigatedConfig):
     placements: int = circuit_field(
         1,
         ge=1,
+        le=MOST_PLACEMENTS,
+        why=LINES,
         description="lines of the device that every circuit runs on; spikes follow the first, "
         "correlators are averaged",
     )
@@ -179,15 +185,14 @@ class QlifConfig(MitigatedConfig):
 
     def refuse_ignored(self) -> None:
         """Refuse combinations without meaning, and settings that would do nothing."""
-        names = ("level", "slope", "current", "current_second", "rest", "reset", "threshold")
-        for name in (*names, "resistance", "noise", "coupling", "kick", "drive_step"):
-            value = getattr(self, name)
-            if value is not None and abs(value) > 1e6:
-                raise ConfigError(f"{name}: wanted at most 1e6 in size, got {value}")
         size = self.pairs * self.group * self.ticks
         if size > MOST_SPIKES:
             raise ConfigError(
                 f"ticks: wanted at most {MOST_SPIKES} in all neurons together, got {size}"
+            )
+        if self.tick > 100 * self.tau:
+            raise ConfigError(
+                f"tick: wanted at most 100 tau, after which a voltage is forgotten, got {self.tick}"
             )
         # a wrong number of angles
         _ = self.angle_rows

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qbrain.classical_feedback.lif import FixedSettings, LevelSettings, LinearSettings, Membranes
+from qbrain.reference.qlif.bit_rasters import BitRaster, Raster, new_raster
 
 __all__ = [
     "Angles",
@@ -45,7 +46,7 @@ Source = Callable[[int, Array], Bits]
 
 @dataclass(frozen=True)
 class Rasters:
-    """What the neurons did; all arrays (tick, group, neuron).
+    """What the neurons did; all arrays (tick, group, neuron), large ones eight bits to a byte.
 
     Attributes:
         spikes: zeros and ones.
@@ -55,9 +56,9 @@ class Rasters:
         angles: these, radians.
     """
 
-    spikes: Bits
-    outcomes: Bits | None = None
-    settings: Bits | None = None
+    spikes: Raster
+    outcomes: Raster | None = None
+    settings: Raster | None = None
     angles: NDArray[np.float32] | None = None
 
 
@@ -180,13 +181,14 @@ def simulate_ticks(
     n = len(currents)
     shape = (ticks, groups, n)
     linear = isinstance(law, LinearSettings)
-    spikes = np.zeros(shape, dtype=np.uint8)
-    outcomes = np.zeros(shape, dtype=np.uint8) if source else None
-    settings = np.zeros(shape, dtype=np.uint8) if source and not linear else None
+    spikes = _empty(shape)
+    outcomes = _empty(shape) if source else None
+    settings = _empty(shape) if source and not linear else None
     angles = np.zeros(shape, dtype=np.float32) if source and linear else None
     drive = np.asarray(currents, dtype=float)
     voltage, held = membranes.start((groups, n))
     bits: Bits = np.zeros((groups, n), dtype=np.uint8)
+    fired = bits
     for k in range(ticks):
         if source is not None:
             assert outcomes is not None
@@ -195,12 +197,25 @@ def simulate_ticks(
                 angles[k] = law(voltage)
             else:
                 assert settings is not None
-                settings[k] = law.index(voltage)
+                _put(settings, k, law.index(voltage))
             bits = source(k, voltage)
-            outcomes[k] = bits
+            _put(outcomes, k, bits)
         if kick and k:
-            others = spikes[k - 1].sum(axis=1, keepdims=True) - spikes[k - 1].astype(float)
+            others = fired.sum(axis=1, keepdims=True) - fired.astype(float)
             # what decays in the step is put in as much larger
             voltage = voltage + kick / (n - 1) * others / membranes.decay
-        voltage, spikes[k], held = membranes.step(voltage, held, drive, bits, normals(k))
+        voltage, fired, held = membranes.step(voltage, held, drive, bits, normals(k))
+        _put(spikes, k, fired)
     return Rasters(spikes, outcomes, settings, angles)
+
+
+def _empty(shape: tuple[int, int, int]) -> Raster:
+    packed = new_raster(shape)
+    return np.zeros(shape, dtype=np.uint8) if packed is None else packed
+
+
+def _put(raster: Raster, tick: int, bits: Bits) -> None:
+    if isinstance(raster, BitRaster):
+        raster.put(tick, bits[None])
+    else:
+        raster[tick] = bits

@@ -13,6 +13,7 @@ from qbrain.reference.qlif.bell_counts import ChshEstimate, RateTest
 from qbrain.reference.qlif.spike_synchrony import Measure
 
 from ..engine.measures import finite_or_none
+from ..engine.progress import say
 from .groups import Rasters
 from .measures import (
     MEASURES,
@@ -67,6 +68,7 @@ def kinds_of(
     """
     config, found = model.config, []
     for name in KINDS:
+        say(f"simulating and measuring {name} neurons")
         own = entangled
         if name != "entangled":
             own = model.simulate(name, model.sessions[0], table if name in SHARING else None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +19,12 @@ from qbrain.reference.qlif.bell_counts import (
     ChshEstimate,
     NoSignalling,
     RateTest,
-    compare_rates,
+    compare_mean_rates,
     estimate_chsh,
     no_signalling,
     setting_counts,
 )
+from qbrain.reference.qlif.bit_rasters import BitRaster, Raster, group_blocks
 from qbrain.reference.qlif.spike_synchrony import (
     Measure,
     coincidence_factor,
@@ -96,12 +98,12 @@ def classical_operations(kind: str, config: QlifConfig, *, tabulated: bool) -> i
     return config.pairs * config.group * (LIF_OPERATIONS + more)
 
 
-def measure_spikes(spikes: NDArray[np.uint8], config: QlifConfig) -> dict[str, Measure]:
+def measure_spikes(spikes: Raster, config: QlifConfig) -> dict[str, Measure]:
     """The metrics of ``MEASURES`` of a raster (tick, group, neuron); nan where none is defined."""
     tick = config.tick
     near = round(config.coincidence / tick)
     long = max(1, round(config.count_window / tick))
-    metrics: dict[str, Callable[[NDArray[np.uint8]], Measure]] = {
+    metrics: dict[str, Callable[[Any], Measure]] = {
         "rate_hz": lambda x: _scaled(firing_rate(x), 1000 / tick),
         "synchrony": lambda x: synchrony(x, near),
         "coincidence_factor": lambda x: coincidence_factor(x, near),
@@ -114,7 +116,7 @@ def measure_spikes(spikes: NDArray[np.uint8], config: QlifConfig) -> dict[str, M
         # not two windows in the whole run
         metrics["count_correlation"] = lambda x: Measure(math.nan, math.nan)
     couples = itertools.combinations(range(spikes.shape[2]), 2)
-    each = [np.ascontiguousarray(spikes[..., list(couple)]) for couple in couples]
+    each = [_of_neurons(spikes, couple) for couple in couples]
     found = {}
     for name in MEASURES:
         parts = [metrics[name](x) for x in each]
@@ -135,12 +137,14 @@ def bell_counts(rasters: Rasters, config: QlifConfig) -> Counts | None:
     """
     if rasters.settings is None or rasters.outcomes is None or not config.has_chsh:
         return None
-    settings = rasters.settings[..., :2]
-    if config.group > 2:
-        flipped = rasters.outcomes[..., 2:].sum(axis=2) % 2
-        settings = np.stack([settings[..., 0], settings[..., 1] ^ flipped], axis=-1)
-        settings = settings.astype(np.uint8)
-    return setting_counts(settings, rasters.outcomes[..., :2])
+    found = np.zeros((2, 2, 2, 2), dtype=np.int64)
+    for settings, outcomes in group_blocks(rasters.settings, rasters.outcomes):
+        own = settings[..., :2]
+        if config.group > 2:
+            flipped = outcomes[..., 2:].sum(axis=2) % 2
+            own = np.stack([own[..., 0], own[..., 1] ^ flipped], axis=-1).astype(np.uint8)
+        found += setting_counts(own, outcomes[..., :2])
+    return found
 
 
 def chsh_of(counts: Counts | None) -> ChshEstimate | None:
@@ -154,7 +158,7 @@ def signalling_of(rasters: Rasters, config: QlifConfig) -> NoSignalling | None:
     """Bits of the first two neurons against each other's settings; None without a choice."""
     if rasters.settings is None or rasters.outcomes is None or config.settings != "level":
         return None
-    counts = setting_counts(rasters.settings[..., :2], rasters.outcomes[..., :2])
+    counts = _counts(rasters, (2, 2))
     if (counts.sum(axis=(2, 3)) == 0).any():
         return None
     return no_signalling(counts)
@@ -165,10 +169,13 @@ def drive_test(before: Rasters, after: Rasters, *, neuron: int) -> RateTest | No
 
     None where all pairs of a session have fired alike, so that no scatter is to be seen.
     """
-    own = [session.spikes[..., neuron] for session in (before, after)]
-    if any(np.ptp(spikes.sum(axis=0)) == 0 for spikes in own):
+    own = []
+    for session in (before, after):
+        parts = [x[..., neuron].sum(axis=0) for (x,) in group_blocks(session.spikes)]
+        own.append(np.concatenate(parts).astype(np.float64))
+    if any(np.ptp(spikes) == 0 for spikes in own):
         return None
-    return compare_rates(*own)
+    return compare_mean_rates(own[0] / len(before.spikes), own[1] / len(after.spikes))
 
 
 def matched_table(rasters: Rasters, config: QlifConfig) -> Array | None:
@@ -180,7 +187,7 @@ def matched_table(rasters: Rasters, config: QlifConfig) -> Array | None:
     if rasters.settings is None or rasters.outcomes is None or config.group > 2:
         return None
     sizes = (config.settings_each,) * 2
-    n = setting_counts(rasters.settings, rasters.outcomes, sizes)
+    n = _counts(rasters, sizes)
     trials = n.sum(axis=(2, 3))
     if (trials == 0).any():
         return None
@@ -214,19 +221,27 @@ def parity_points(rasters: Rasters, config: QlifConfig) -> tuple[Array, Array, A
     """
     if rasters.outcomes is None:
         raise ValueError("rasters: wanted those of neurons with bits")
-    odd = np.bitwise_xor.reduce(rasters.outcomes, axis=-1)
     if rasters.settings is None:
         assert rasters.angles is not None
-        values = config.visibility * group_correlators(config.phi, rasters.angles)
-        spread = math.sqrt(max(float(np.mean(1 - values**2)), 0) / odd.size)
-        return np.array([1 - 2 * odd.mean()]), np.array([values.mean()]), np.array([spread])
+        size, ones, mean, rest = 0, 0.0, 0.0, 0.0
+        for outcomes, own in group_blocks(rasters.outcomes, rasters.angles):
+            odd = np.bitwise_xor.reduce(outcomes, axis=-1)
+            values = config.visibility * group_correlators(config.phi, own)
+            size, ones = size + odd.size, ones + float(odd.sum())
+            mean, rest = mean + float(values.sum()), rest + float((1 - values**2).sum())
+        spread = math.sqrt(max(rest / size, 0) / size)
+        return np.array([1 - 2 * ones / size]), np.array([mean / size]), np.array([spread])
     angles, place = distinct_settings(config.angle_rows)
-    chosen = place[setting_words(rasters.settings)]
-    each = np.bincount((2 * chosen + odd).ravel(), minlength=2 * len(angles)).reshape(-1, 2)
-    came = each.any(axis=1)
+    each = np.zeros(2 * len(angles), dtype=np.int64)
+    for settings, outcomes in group_blocks(rasters.settings, rasters.outcomes):
+        odd = np.bitwise_xor.reduce(outcomes, axis=-1)
+        chosen = 2 * place[setting_words(settings)] + odd
+        each += np.bincount(chosen.ravel(), minlength=len(each))
+    table = each.reshape(-1, 2)
+    came = table.any(axis=1)
     exact = config.visibility * group_correlators(config.phi, angles)[came]
-    trials = each[came].sum(axis=1)
-    found = (each[came, 0] - each[came, 1]) / trials
+    trials = table[came].sum(axis=1)
+    found = (table[came, 0] - table[came, 1]) / trials
     return found, exact, np.sqrt(np.maximum(1 - exact**2, 0) / trials)
 
 
@@ -293,6 +308,23 @@ def _moved(n: Counts, errors: Array, stderr: Array) -> Array:
         other[place] += stderr[place]
         found[place] = corrected_correlator(n, other)[0]
     return found
+
+
+def _of_neurons(spikes: Raster, couple: tuple[int, int]) -> Raster:
+    if isinstance(spikes, BitRaster):
+        return spikes if spikes.shape[2] == 2 else spikes.of_neurons(couple)
+    return np.ascontiguousarray(spikes[..., list(couple)])
+
+
+def _counts(rasters: Rasters, sizes: tuple[int, int]) -> Counts:
+    """Bits of the first two neurons at their settings (X, Y, 2, 2)."""
+    return sum(
+        (
+            setting_counts(settings[..., :2], outcomes[..., :2], sizes)
+            for settings, outcomes in group_blocks(rasters.settings, rasters.outcomes)
+        ),
+        np.zeros((*sizes, 2, 2), dtype=np.int64),
+    )
 
 
 def _scaled(measure: Measure, factor: float) -> Measure:

@@ -10,8 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbrain.classical_feedback.lif import FixedSettings, LevelSettings, LinearSettings, Membranes
-from qbrain.reference.qlif import KINDS, QlifPair, random_streams, simulate_pairs
+from qbrain.reference.qlif import (
+    KINDS,
+    QlifPair,
+    pair_blocks,
+    random_streams,
+    simulate_pairs,
+)
 from qbrain.reference.qlif.bell import chsh_value, pair_table
+from qbrain.reference.qlif.bit_rasters import BitRaster, new_raster
 
 from .config import QlifConfig
 from .groups import Law, Rasters, Source, group_source, simulate_ticks
@@ -113,6 +120,9 @@ class QlifModel:
         config = self.config
         if config.group > 2:
             return self._groups(kind, session)
+        packed = new_raster((config.ticks, config.pairs, 2))
+        if packed is not None:
+            return self._packed(kind, session, table, packed)
         data = simulate_pairs(
             config.ticks, config.pairs, kind, self.pair, current=session.currents,
             seed=session.seed, table=table,
@@ -120,6 +130,29 @@ class QlifModel:
         names = ("spikes", "outcomes", "settings", "angle")
         found: list[Any] = [data[name].values if name in data else None for name in names]
         return Rasters(*found)
+
+    def _packed(
+        self, kind: str, session: Session, table: Array | None, spikes: BitRaster
+    ) -> Rasters:
+        """Rasters of eight bits to a byte; angles of the first session's entangled pairs only."""
+        config, shape = self.config, spikes.shape
+        outcomes, settings, angles = BitRaster(shape), BitRaster(shape), None
+        wanted = kind == "entangled" and session is self.sessions[0]
+        for block in pair_blocks(
+            config.ticks, config.pairs, kind, self.pair, current=session.currents,
+            seed=session.seed, table=table,
+        ):  # fmt: skip
+            spikes.put(block.start, block.spikes)
+            if block.outcomes is not None:
+                outcomes.put(block.start, block.outcomes)
+            if block.settings is not None:
+                settings.put(block.start, block.settings)
+            if block.angle is not None and wanted:
+                angles = np.empty(shape, dtype=np.float32) if angles is None else angles
+                angles[block.start : block.start + len(block.angle)] = block.angle
+        if block.outcomes is None:
+            return Rasters(spikes)
+        return Rasters(spikes, outcomes, None if block.settings is None else settings, angles)
 
     def _groups(self, kind: str, session: Session) -> Rasters:
         config = self.config

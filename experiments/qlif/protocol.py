@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 
 from ..engine.calibration import calibration_tasks, measured_readout
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
+from ..engine.needs import Need
 from ..engine.points import everywhere, placed
 from .circuits import GroupCircuits
 from .config import QlifConfig
 from .groups import Angles
 from .measured import Measured, Sessions
 from .model import QlifModel
+from .needs import qlif_needs
 from .result import outcome_of
 from .shots import RecordedShots, ShotPlan
 
@@ -45,6 +47,11 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
     def qubits_of(cls, config: QlifConfig) -> int:
         """One a neuron of a group."""
         return config.group
+
+    @classmethod
+    def needs(cls, config: QlifConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return qlif_needs(config)
 
     @cached_property
     def plan(self) -> ShotPlan:

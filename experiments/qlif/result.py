@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import xarray as xr
 
+from qbrain.reference.qlif.bit_rasters import BitRaster
+
 from ..engine.chains import RAW, chains_of, label_of
 from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, finite_or_none, netcdf_attributes, rms
 from ..engine.mitigation_rows import UNDETERMINED, common_row, extra_shots
+from ..engine.pieces import Pieces, piecewise
 from ..report.page import backend_in_words
 from .config import QlifConfig
 from .correlators import Correlators
 from .figure import pair_figure, verdict
-from .groups import distinct_settings
+from .groups import Rasters, distinct_settings
 from .kinds import Kind, kinds_of, signalling_tests
 from .measured import Measured, Sessions
 from .measures import (
@@ -55,7 +58,8 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
     result |= signalling_tests(model, rasters, kinds)
     result |= _cost(model, sessions, measured, kinds)
     result["controls"] = [kind.row() for kind in kinds[1:]]
-    data = _dataset(model, rasters, kinds)
+    large = _large(rasters, kinds)
+    data = _dataset(model, rasters, kinds, large)
     result["mitigations"] = _add_mitigations(config, measured, kinds[0], data)
     title = _title(config, measured)
     fit = _fit(config, kinds[0], wrong, measured)
@@ -72,6 +76,7 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
         encoding={
             str(name): {"zlib": True, "complevel": 1} for name, x in data.items() if x.ndim > 2
         },
+        large=large,
     )
 
 
@@ -222,13 +227,41 @@ def _cost(
     }
 
 
-def _dataset(model: QlifModel, sessions: Sequence[Any], kinds: Sequence[Kind]) -> xr.Dataset:
+def _large(sessions: Sequence[Rasters], kinds: Sequence[Kind]) -> dict[str, Pieces]:
+    """Rasters that are kept as bits."""
+    own = sessions[0]
+    found: dict[str, Sequence[Any]] = {
+        "spikes": [kind.rasters.spikes for kind in kinds],
+        "session_spikes": [s.spikes for s in sessions],
+        "outcomes": [own.outcomes],
+        "settings": [own.settings],
+    }
+    return {
+        name: Pieces(rows, stacked="spikes" in name)
+        for name, rows in found.items()
+        if isinstance(rows[0], BitRaster)
+    }
+
+
+def _dataset(
+    model: QlifModel,
+    sessions: Sequence[Rasters],
+    kinds: Sequence[Kind],
+    large: Mapping[str, Pieces],
+) -> xr.Dataset:
     config = model.config
     raster = ("tick", "pair", "neuron")
     own = sessions[0]
     variables: dict[str, Any] = {
-        "spikes": (("kind", *raster), np.stack([kind.rasters.spikes for kind in kinds])),
-        "session_spikes": (("session", *raster), np.stack([s.spikes for s in sessions])),
+        name: piecewise((first, *raster), large[name])
+        if name in large
+        else ((first, *raster), np.stack([np.asarray(each.spikes) for each in rows]))
+        for name, first, rows in (
+            ("spikes", "kind", [kind.rasters for kind in kinds]),
+            ("session_spikes", "session", sessions),
+        )
+    }
+    variables |= {
         "currents": (
             ("session", "neuron"), np.array([s.currents for s in model.sessions]), {"units": "nA"},
         ),
@@ -236,7 +269,7 @@ def _dataset(model: QlifModel, sessions: Sequence[Any], kinds: Sequence[Kind]) -
     }  # fmt: skip
     for name, bits in (("outcomes", own.outcomes), ("settings", own.settings)):
         if bits is not None:
-            variables[name] = (raster, bits)
+            variables[name] = piecewise(raster, large[name]) if name in large else (raster, bits)
     if own.angles is not None:
         variables["angles"] = (raster, own.angles, {"units": "rad"})
     coordinates: dict[str, Any] = {

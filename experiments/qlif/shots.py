@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qbrain.reference.qlif.bit_rasters import group_blocks
+
 from ..engine.experiment import Reading
 from ..errors import ConfigError
 from .groups import Rasters, Source, distinct_settings, setting_words
@@ -47,8 +49,9 @@ class ShotPlan:
         for session in model.sessions:
             chosen = model.simulate("entangled", session).settings
             assert chosen is not None
-            words = setting_words(chosen)
-            self.uses += np.bincount(self.place[words.ravel()], minlength=len(self.angles))
+            for (settings,) in group_blocks(chosen):
+                words = setting_words(settings)
+                self.uses += np.bincount(self.place[words.ravel()], minlength=len(self.angles))
         wanted = np.ceil(config.margin * self.uses) + SPARE
         self.copies = [math.ceil(x / config.shots) for x in wanted]
 

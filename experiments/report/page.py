@@ -12,6 +12,7 @@ from ..errors import ConfigError
 __all__ = ["backend_in_words", "render_page", "validation_table"]
 
 _OURS = "qbrain.experiments"
+_LONGEST = 400  # characters of a setting on a page
 
 
 def backend_in_words(backend: str) -> str:
@@ -46,10 +47,19 @@ def render_page(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["short"] = _short
     try:
         return environment.get_template(name).render(values)
     except jinja2.TemplateNotFound as error:
         raise _no_template(template, error) from None
+
+
+def _short(value: Any) -> str:
+    """A value as text, cut where a page would become unreadable; the run's files have the rest."""
+    text = str(value)
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[:_LONGEST]} … and {len(text) - _LONGEST} more characters, see run.toml"
 
 
 def _no_template(template: str, error: Exception) -> ConfigError:

@@ -21,9 +21,11 @@ _FOLDED = 24  # characters that a folder's name has at least
 
 
 def cell(value: Any) -> str:
-    """A figure in four digits, a dash where there is none."""
-    if value is None:
+    """A figure in four digits, a list joined by semicolons, a dash where there is none."""
+    if value is None or value == []:
         return "–"
+    if isinstance(value, list):
+        return "; ".join(map(cell, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 

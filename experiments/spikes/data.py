@@ -8,7 +8,6 @@ validation or test trials shares its stimulus repeat, or its slow drifts, with a
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +19,11 @@ from qbrain.reference.spiqgan.spike_controls import dichotomised_gaussian, sampl
 from qbrain.reference.spiqgan.spike_statistics import SpikeError
 
 from ..errors import ConfigError
-from .files import holds_neo_block, read_raster, read_times
-from .from_lmg import run_spikes
-from .neo import read_neo, read_nwb
+from .example import recording_path
+from .files import read_recording
 from .raster import Raster, SpikeData, choose_cells
+from .reading import Cell, Reading
+from .summary import made_here
 
 __all__ = [
     "SpikeData",
@@ -35,8 +35,6 @@ __all__ = [
     "split_trials",
     "synthetic_spikes",
 ]
-
-RASTERS = (".npy", ".npz", ".mat")
 
 
 @dataclass(frozen=True)
@@ -60,82 +58,66 @@ def load_spikes(
     path: str | Path,
     *,
     bin_s: float | None = None,
-    cells: Sequence[int] | None = None,
+    cells: Sequence[Cell] | None = None,
     neurons: int | None = None,
     trials: int | None = None,
     variable: str | None = None,
+    clip: bool = False,
+    axes: str | None = None,
+    intervals: str | None = None,
+    time_unit: str | None = None,
+    sampling_rate: float | None = None,
+    span: tuple[float, float] | None = None,
 ) -> SpikeData:
-    """A recording from a file, or the shots of a finished LMG run from its folder.
+    """A recording from a file or folder, or the shots of a finished LMG run from its folder.
 
     - `.npy`, `.npz`, `.mat`: zeros and ones, (trials, time, neurons) or (time, neurons). An `.npz`
       or `.mat` may say its own `bin_s`. An `.npz` may hold bits packed by ``numpy.packbits`` as
-      `packed`, with their `shape`, and `repeats` where (time, neurons) is so many equal trials.
-    - `.csv`: spike times, with a header naming `neuron`, `time` (seconds from the start of the
-      trial) and, for more than one trial, `trial`. Trials end with the bin of the last spike of
-      all.
-    - `.nwb`, and whatever else Neo reads: see :func:`qbrain.experiments.spikes.neo.read_nwb` and
+      `packed`, with their `shape`, and `repeats` where (time, neurons) is so many equal trials; or
+      a matrix of ``scipy.sparse.save_npz``. Spike times instead: columns such as `i` and `t`,
+      cells of times a neuron, what SpikeInterface and Wave_clus write.
+    - `.csv`, `.tsv`, `.dat`, `.gdf`, `.txt`: spike times with a header naming neuron, time and, for
+      more than one trial, trial, under any of their usual names; NEST's two columns without one.
+      Trials end with the bin of the last spike of all.
+    - `.nwb`, and whatever else Neo reads: see :func:`qbrain.experiments.spikes.nwb.read_nwb` and
       :func:`qbrain.experiments.spikes.neo.read_neo`.
-    - a folder: see :func:`qbrain.experiments.spikes.from_lmg.run_spikes`.
+    - a folder: of Phy or Kilosort, or of a run
+      (:func:`qbrain.experiments.spikes.from_lmg.run_spikes`).
+
+    The result's `recording` says how the file was understood, what was left out and what looks
+    wrong.
 
     Args:
-        path: the file, or the folder.
+        path: the file, or the folder; `example` for the synthetic recording that comes along,
+            unless there is a file of that name.
         bin_s: width of a bin in seconds: the one to sort spike times into, or the raster's own.
             For a raster that says its own, a whole multiple of it merges bins (1 where any is 1).
             For a run, the seconds that one of its steps stands for.
         cells: which neurons, by name as :class:`SpikeData` has them, in this order.
         neurons: instead, so many of the highest rates, the highest first.
-        trials: cut (time, neurons), or spike times without trials in an NWB or Neo file, into so
-            many equal trials. For CSV, the trials are numbered from 0 to trials−1, and one
-            without any spike is a silent trial.
-        variable: the array to take from an `.npz` or `.mat` that holds more than one.
+        trials: cut a recording without trials into so many equal ones. Where trials are numbered,
+            how many there are, from 0 (or 1) on: one without any spike is a silent trial.
+        variable: the array to take from an `.npz` or `.mat` that holds more than one (`a.b` in a
+            structure), or the table of units of an NWB file.
+        clip: whether counts above one in a raster are made 1, instead of refused.
+        axes: the order of the array's axes, such as `trials,neurons,time`.
+        intervals: the table of intervals of an NWB file, or the epochs of Neo, that are trials;
+            none for a recording without.
+        time_unit: of the spike times: s, ms, us or samples. Seconds if neither this nor the file
+            says so, unless they cannot be (:mod:`qbrain.experiments.spikes.time_units`).
+        sampling_rate: samples a second, where times are in samples.
+        span: from which second to which a recording without trials is used, on the file's clock;
+            from 0 (NWB: the first spike or observation) to the last spike if not given.
 
     Raises:
-        ConfigError: a file that is no recording, or arguments that do not fit it; one line.
+        ConfigError: a file that is no recording, or arguments that do not fit it or would be
+            ignored; one line.
         RunDirectoryError: a folder without a finished LMG run.
     """
-    file = Path(path)
-    kind = file.suffix.lower()
-    if bin_s is not None and not (math.isfinite(bin_s) and bin_s > 0):
-        raise ConfigError(f"bin_s: wanted a width in seconds > 0, got {bin_s}")
-    if trials is not None and trials < 1:
-        raise ConfigError(f"trials: wanted a whole number >= 1, got {trials}")
-    if file.is_dir():
-        return _of_run(file, bin_s, cells, neurons, trials, variable)
-    if not file.is_file():
-        raise ConfigError(f"data: wanted a file that exists, got {path}")
-    if kind not in (".npz", ".mat") and variable is not None:
-        raise ConfigError(f"variable: wanted none for {kind}, got {variable!r}")
-    try:
-        if kind == ".csv":
-            raster, width, names = read_times(file, bin_s, trials)
-        elif kind in RASTERS and (variable is not None or not holds_neo_block(file)):
-            raster, width = read_raster(file, kind, variable, bin_s, trials)
-            names = tuple(range(raster.shape[2]))
-        else:
-            read = read_nwb if kind == ".nwb" else read_neo
-            raster, width, names = read(file, bin_s, trials)
-    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile) as error:
-        if isinstance(error, ConfigError):
-            raise
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"data: wanted a readable {kind}, got {file.name} ({reason})") from None
-    return choose_cells(SpikeData(raster, width, names, file.name), cells, neurons)
-
-
-def _of_run(
-    folder: Path,
-    bin_s: float | None,
-    cells: Sequence[int] | None,
-    neurons: int | None,
-    trials: int | None,
-    variable: str | None,
-) -> SpikeData:
-    if variable is not None:
-        raise ConfigError(f"variable: wanted none for a run, got {variable!r}")
-    data = run_spikes(folder, bin_s=bin_s)
-    if trials is not None and trials != len(data.raster):
-        raise ConfigError(f"trials: wanted {len(data.raster)}, the run's own, got {trials}")
-    return choose_cells(data, cells, neurons)
+    reading = Reading(
+        bin_s, trials, variable, cells, clip, axes, intervals, time_unit, sampling_rate, span
+    )
+    return choose_cells(read_recording(recording_path(path), reading), cells, neurons)
 
 
 def synthetic_spikes(
@@ -187,7 +169,8 @@ def synthetic_spikes(
     except SpikeError as error:
         raise ConfigError(str(error).replace("spikes:", "covariance:", 1)) from None
     source = f"dichotomised Gaussian, memory {memory:g}, seed {seed}"
-    return SpikeData(raster, bin_s, tuple(range(neurons)), source)
+    made = SpikeData(raster, bin_s, tuple(range(neurons)), source)
+    return made_here(made, "synthetic spikes")
 
 
 def cut_windows(

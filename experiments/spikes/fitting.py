@@ -14,7 +14,6 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,7 +21,13 @@ from numpy.typing import NDArray
 
 from qbrain.circuits.arguments import CircuitError
 from qbrain.circuits.spiqgan import SpikeGenerator, check_weights
-from qbrain.classical_feedback.spike_training import Check, Trained, TrainingPlan, train
+from qbrain.classical_feedback.spike_training import (
+    Check,
+    Trained,
+    TrainingPlan,
+    array_digest,
+    train,
+)
 from qbrain.reference.spiqgan.generator import DrawsWindows, SpiQGAN, sample
 from qbrain.reference.spiqgan.spike_statistics import Estimate, compare
 
@@ -197,8 +202,11 @@ def save_weights(path: Path, generator: SpikeGenerator, weights: Weights) -> Non
     form = {name: getattr(generator, name) for name in _FIELDS}
     arrays: dict[str, Any] = dict(weights)
     part = path.with_name(f".{path.name}.part")
+    # what a kill has left, or a link to somewhere else: removed, not followed
+    part.unlink(missing_ok=True)
+    described = np.array(json.dumps({**form, "arrays": array_digest(arrays)}))
     with part.open("wb") as handle:
-        np.savez(handle, generator=np.array(json.dumps(form)), **arrays)
+        np.savez(handle, generator=described, **arrays)
     part.replace(path)
 
 
@@ -208,13 +216,18 @@ _FIELDS = ("neurons", "bins", "layers", "weights_per", "memory", "readout", "ent
 def load_weights(path: Path) -> tuple[SpikeGenerator, Weights]:
     """What :func:`save_weights` wrote. Raises ``ConfigError`` for anything else."""
     try:
+        if path.exists() and not path.is_file():  # a pipe of that name would keep us waiting
+            raise ValueError("it is no file")
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as held:
             form = json.loads(str(held["generator"]))
             weights = {name: held[name] for name in held.files if name != "generator"}
+        # weights of earlier versions have no digest
+        if "arrays" in form and form.pop("arrays") != array_digest(weights):
+            raise ValueError("damaged: the digest of its arrays does not fit")
         generator = SpikeGenerator(**form)
         check_weights(generator, weights)
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # a damaged file makes the readers fail in any way
+        reason = " ".join(str(error).split()) or type(error).__name__
         what = reason if isinstance(error, CircuitError) else f"not weights of spiqgan ({reason})"
         raise ConfigError(f"weights: {path}: {what}") from None
     return generator, {name: np.asarray(value, np.float32) for name, value in weights.items()}

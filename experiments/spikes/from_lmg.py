@@ -30,6 +30,7 @@ from ..engine.folder import RunDirectory
 from ..errors import ConfigError, RunDirectoryError
 from ..lmg.config import LMGConfig
 from .raster import Raster, SpikeData
+from .summary import made_here
 
 __all__ = ["draw_words", "lmg_spikes", "run_spikes"]
 
@@ -90,7 +91,8 @@ def lmg_spikes(
         raise ConfigError(str(error)) from None
     raster = draw_words(exact.populations.values, trials, np.random.default_rng(seed))
     source = f"LMG quantum brain, N = {neurons}, γ = {gamma:g}, seed {seed}"
-    return SpikeData(raster, bin_s or step, tuple(range(neurons)), source)
+    made = SpikeData(raster, bin_s or step, tuple(range(neurons)), source)
+    return made_here(made, "words of an LMG brain, drawn from its exact state")
 
 
 def run_spikes(folder: str | Path, *, bin_s: float | None = None) -> SpikeData:
@@ -132,11 +134,12 @@ def run_spikes(folder: str | Path, *, bin_s: float | None = None) -> SpikeData:
     rng = np.random.default_rng(config.seed)
     if config.backend == "exact" or config.evolution == "orbit":
         name = "exact_populations" if config.backend == "exact" else "raw_populations"
-        raster = draw_words(_populations(path / "result.nc", name), config.shots, rng)
+        raster = draw_words(_populations(run.finished_file("result.nc"), name), config.shots, rng)
     else:
         raster = _measured_words(run, config, rng)
     width = config.time / config.steps if bin_s is None else bin_s
-    return SpikeData(raster, width, tuple(range(config.neurons)), f"LMG run {path.name}")
+    made = SpikeData(raster, width, tuple(range(config.neurons)), f"LMG run {path.name}")
+    return made_here(made, "words of an LMG run")
 
 
 def draw_words(populations: ArrayLike, trials: int, rng: np.random.Generator) -> Raster:

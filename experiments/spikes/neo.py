@@ -1,8 +1,7 @@
-"""Spike times of NWB files, and of whatever Neo reads or holds in memory.
+"""Spike times of whatever Neo reads or holds in memory.
 
-NWB keeps one table of units and one of trials on one clock (Rübel et al., eLife 11, e78362 (2022));
 Neo keeps the trains of each trial in a segment (Garcia et al., Frontiers in Neuroinformatics 8, 10
-(2014)). Both become a raster in the same way as spike times from a table.
+(2014)).
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,53 +16,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
-from .files import EDGE, bin_spikes, check_width
-from .raster import Raster, SpikeData, choose_cells
+from .binning import EDGE, check_width
+from .intervals import check_intervals, in_intervals
+from .raster import SpikeData, choose_cells
+from .reading import Account, Cell, Reading, integers, shown
+from .recording import Events, Found
+from .summary import spike_data
+from .time_units import check_seconds, factor
 
-__all__ = ["neo_spikes", "read_neo", "read_nwb"]
+__all__ = ["INSTALL", "neo_spikes", "quiet", "read_neo"]
 
 FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Read = tuple[Raster, float, tuple[int, ...]]
+Trains = list[list[Any]]
+Spans = list[list[Any]]
 INSTALL = "pip install 'qbrain[neo]'"
 # of Neo's readers, the one that runs whatever code its file holds
 UNSAFE = ("PickleIO",)
-
-
-@dataclass(frozen=True)
-class _Spikes:
-    """Each spike's trial, its neuron, and its time from the start of the trial in seconds."""
-
-    trial: IntArray
-    neuron: IntArray
-    seconds: FloatArray
-
-    @classmethod
-    def joined(cls, parts: Sequence[tuple[IntArray | int, int, FloatArray]]) -> _Spikes:
-        """Of runs of spikes of one neuron each."""
-        sizes = [len(seconds) for _, _, seconds in parts]
-        return cls(
-            np.concatenate([np.broadcast_to(trial, len(times)) for trial, _, times in parts]),
-            np.repeat([neuron for _, neuron, _ in parts], sizes),
-            np.concatenate([seconds for _, _, seconds in parts]),
-        )
 
 
 def neo_spikes(
     blocks: Any,
     *,
     bin_s: float,
-    cells: Sequence[int] | None = None,
+    cells: Sequence[Cell] | None = None,
     neurons: int | None = None,
     trials: int | None = None,
+    intervals: str | None = None,
     source: str = "Neo",
 ) -> SpikeData:
-    """Spikes of Neo's objects; a segment is a trial.
+    """Spikes of Neo's objects; a segment is a trial, or an epoch of a single segment.
 
     Where every train has a name and all segments have the same names, trains of one name are one
     neuron; else the i-th trains of all segments are. A trial lasts from the earliest `t_start` to
-    the latest `t_stop` of its trains; all are cut to the shortest, and to whole bins. Spikes
-    outside are dropped.
+    the latest `t_stop` of its trains; those shorter than half the median are left out, the others
+    are cut to the shortest, and to whole bins. Spikes outside are dropped.
 
     Args:
         blocks: a block or a segment, or a sequence of them.
@@ -72,33 +57,34 @@ def neo_spikes(
         cells: which neurons, by their place in the first segment, in this order.
         neurons: instead, so many of the highest rates, the highest first.
         trials: cut a single segment into so many equal trials.
+        intervals: the name of the epochs of a single segment that are its trials.
         source: what the result is to be called.
 
     Raises:
         ConfigError: no such objects, no spikes, times that are not finite, segments whose trains
             differ in number, or arguments that do not fit; one line.
     """
-    raster, width, names = _of_segments(_trains(blocks), source, check_width(bin_s), trials)
-    return choose_cells(SpikeData(raster, width, names, source), cells, neurons)
+    reading = Reading(bin_s=check_width(bin_s), trials=trials, intervals=intervals)
+    found = _of_segments(_trains(blocks), _epochs(blocks), source, reading, "Neo objects")
+    return choose_cells(spike_data(found, reading, source), cells, neurons)
 
 
-def read_neo(file: Path, bin_s: float | None, trials: int | None) -> Read:
+def read_neo(file: Path, reading: Reading, only: str | None = None) -> Found:
     """A file through the readers that Neo has for its kind; see :func:`neo_spikes`.
 
     The first reader that finds spike trains in it is believed. Neo's pickles are refused, for
     reading one runs whatever code is in it: unpickle your own and use :func:`neo_spikes`.
-
-    Returns:
-        The raster (trials, bins, neurons), the width of a bin in seconds, the places of the
-        neurons.
 
     Raises:
         ConfigError: Neo is not installed, has no reader for the file or finds no spikes in it;
             else as :func:`neo_spikes`.
     """
     kinds = ".npy, .npz, .mat, .csv"
+    reading.refuse("the file holds spike times", "clip", "axes")
+    if reading.variable is not None:
+        raise ConfigError(f"variable: wanted none for {file.suffix}, got {reading.variable!r}")
     try:
-        from neo.io import io_by_extension
+        from neo import io as neo_io
     except ImportError:
         raise ConfigError(
             f"data: wanted a file named {kinds}, or neo installed for others ({INSTALL}), "
@@ -106,119 +92,89 @@ def read_neo(file: Path, bin_s: float | None, trials: int | None) -> Read:
         ) from None
     readers = [
         reader
-        for reader in io_by_extension.get(file.suffix[1:].lower(), [])
+        for reader in neo_io.io_by_extension.get(file.suffix[1:].lower(), [])
         if reader.__name__ not in UNSAFE
     ]
+    if only is not None:
+        readers = [getattr(neo_io, only)]
     if not readers:
         raise ConfigError(
             f"data: wanted a file named {kinds}, .nwb or as others that Neo reads without "
             f"unpickling, got {file.name}"
         )
-    width = check_width(bin_s)
-    return _of_segments(_read_trains(file, readers), file.name, width, trials)
+    check_width(reading.bin_s)
+    reader, trains, epochs = _read_trains(file, list(dict.fromkeys(readers)))
+    return _of_segments(trains, epochs, file.name, reading, f"{reader} of Neo")
 
 
-def read_nwb(file: Path, bin_s: float | None, trials: int | None) -> Read:
-    """The table of units of an NWB file, in the trials of its table of trials.
-
-    Trials begin at their `start_time`, are all cut to the shortest and to whole bins, and must
-    not overlap; spikes outside are dropped. Without such a table the recording lasts from its
-    first spike to its last. A file that Neo wrote, with the trains of each segment as units of
-    their own, is read by Neo.
-
-    Returns:
-        The raster (trials, bins, neurons), the width of a bin in seconds, the ids of the units.
-
-    Raises:
-        ConfigError: pynwb is not installed, no units or no spikes, times that are not finite,
-            trials that overlap or end before they begin, or arguments that do not fit.
-    """
-    try:
-        from pynwb import NWBHDF5IO
-    except ImportError:
-        raise ConfigError(f"data: wanted pynwb installed ({INSTALL}), got {file.name}") from None
-    width = check_width(bin_s)
-    with _quiet(), _readable(file), NWBHDF5IO(str(file), "r") as held:
-        content = held.read()
-        units, table = content.units, content.trials
-        columns = () if units is None else units.colnames
-        of_neo = {"segment", "block"} <= set(columns)
-        if not of_neo and "spike_times" in columns:
-            ids = tuple(int(i) for i in units.id[:])
-            times = [np.asarray(units["spike_times"][i], np.float64) for i in range(len(ids))]
-            if table is not None:
-                starts, stops = (
-                    np.asarray(table[name][:], np.float64) for name in ("start_time", "stop_time")
-                )
-    if of_neo:
-        try:
-            from neo.io import NWBIO
-        except ImportError:
-            raise ConfigError(f"data: wanted neo installed ({INSTALL}), got {file.name}") from None
-        return _of_segments(_read_trains(file, [NWBIO]), file.name, width, trials)
-    if "spike_times" not in columns:
-        raise ConfigError(
-            f"data: wanted a table of units with spike_times in {file.name}, got none"
-        )
-    if len(set(ids)) < len(ids):
-        raise ConfigError(f"data: wanted units of different ids in {file.name}, got {list(ids)}")
-    _check_times(times, ids, file.name)
-    if table is None:
-        first, last = (float(end([end(t) for t in times if len(t)])) for end in (np.min, np.max))
-        starts, stops = np.array([first]), np.array([last])
-    else:
-        _check_intervals(starts, stops, EDGE * width)
-    spikes = _in_intervals(times, starts, EDGE * width)
-    return _raster(spikes, stops - starts, len(ids), width, trials), width, ids
-
-
-def _check_intervals(starts: FloatArray, stops: FloatArray, edge: float) -> None:
-    if not len(starts):
-        raise ConfigError("data: wanted one trial or more in the table of trials, got none")
-    for start, stop in zip(starts, stops, strict=True):
-        if not -np.inf < start < stop < np.inf:
-            raise ConfigError(
-                f"data: wanted trials that start before they stop, got {start:g} to {stop:g} s"
-            )
-    order = np.argsort(starts)
-    late = np.flatnonzero(stops[order][:-1] > starts[order][1:] + edge)
-    if len(late):
-        first, second = order[late[0]], order[late[0] + 1]
-        raise ConfigError(
-            f"data: wanted trials that do not overlap, got {starts[first]:g} to "
-            f"{stops[first]:g} s and {starts[second]:g} to {stops[second]:g} s"
-        )
-
-
-def _in_intervals(times: Sequence[FloatArray], starts: FloatArray, edge: float) -> _Spikes:
-    """Spike times (spikes,) of each neuron on one clock, each in the trial that began last."""
-    order = np.argsort(starts)
-    parts = []
-    for neuron, found in enumerate(times):
-        # a spike on the edge of a trial, as far as decimals can say so, is in it
-        place = np.searchsorted(starts[order], found + edge, side="right") - 1
-        trial = order[place[place >= 0]]
-        parts.append((trial, neuron, found[place >= 0] - starts[trial]))
-    return _Spikes.joined(parts)
-
-
-def _of_segments(
-    segments: Sequence[list[Any]], name: str, bin_s: float, trials: int | None
-) -> Read:
-    """Neo's trains of each segment as a raster."""
+def _of_segments(segments: Trains, epochs: Spans, name: str, reading: Reading, form: str) -> Found:
+    """Neo's trains of each segment as spikes of trials."""
     matched = _matched(segments, name)
     cells = tuple(range(len(matched[0])))
-    parts, lengths = [], []
+    account = Account()
+    unit = reading.time_unit
+    scale = None if unit is None else factor(unit, reading)
+    if unit is None:
+        reading.refuse("Neo's trains say their units", "sampling_rate")
+    parts, lengths, starts, trains = [], [], [], []
     for trial, row in enumerate(matched):
-        start = min(_in_seconds(train.t_start) for train in row)
-        lengths.append(max(_in_seconds(train.t_stop) for train in row) - start)
-        times = [np.asarray(train.rescale("s").magnitude, np.float64) for train in row]
+        start = min(_in_seconds(train.t_start, train, scale) for train in row)
+        lengths.append(max(_in_seconds(train.t_stop, train, scale) for train in row) - start)
+        starts.append(start)
+        times = [
+            np.asarray(train.rescale("s").magnitude, np.float64)
+            if scale is None
+            else np.asarray(train.magnitude, np.float64) * scale
+            for train in row
+        ]
         _check_finite(times, cells, name)
-        parts += [(trial, neuron, found - start) for neuron, found in enumerate(times)]
-    spikes = _Spikes.joined(parts)
-    if not len(spikes.seconds):
+        parts += [(np.int64(trial), neuron, found - start) for neuron, found in enumerate(times)]
+        trains.append(times)
+    events = Events.joined(parts)  # type: ignore[arg-type]
+    if not len(events.seconds):
         raise ConfigError(f"data: wanted spikes in {name}, got none")
-    return _raster(spikes, np.array(lengths), len(cells), bin_s, trials), bin_s, cells
+    length, words, span = np.array(lengths), "segments of Neo", None
+    if len(matched) == 1:
+        words, span = "none in the file: one recording", float(length[0])
+    named = sorted({str(epoch.name) for row in epochs for epoch in row if epoch.name})
+    if reading.intervals not in (None, "none"):
+        if len(matched) > 1 or reading.intervals not in named:
+            wanted = " or ".join([*named, "none"]) if len(matched) == 1 else "none for segments"
+            raise ConfigError(f"intervals: wanted {wanted} in {name}, got {reading.intervals!r}")
+        events, length = _in_epochs(
+            trains[0],
+            [epoch for epoch in epochs[0] if epoch.name == reading.intervals],
+            EDGE * check_width(reading.bin_s),
+            account,
+        )
+        words = f"the epochs {reading.intervals}"
+    elif named and len(matched) == 1 and reading.intervals is None:
+        account.notes.append(f"epochs {integers(named)} were not used (--intervals names some)")
+    if unit is None and np.isfinite(length).all():
+        check_seconds(events.trial, events.neuron, events.seconds, float(length.sum()), name)
+    return Found(
+        format=form,
+        cells=cells,
+        events=events,
+        trials=len(length),
+        lengths=length,
+        trials_from=words,
+        unit=unit or "s",
+        unit_from="option time_unit" if unit else "Neo",
+        spikes=sum(len(found) for row in trains for found in row),
+        span_s=span,
+        account=account,
+        origin=starts[0],
+    )
+
+
+def _in_epochs(
+    times: Sequence[FloatArray], epochs: Sequence[Any], edge: float, account: Account
+) -> tuple[Events, FloatArray]:
+    starts = np.concatenate([np.asarray(e.times.rescale("s").magnitude) for e in epochs])
+    lengths = np.concatenate([np.asarray(e.durations.rescale("s").magnitude) for e in epochs])
+    good = check_intervals(starts, starts + lengths, edge, "epochs", account)
+    return in_intervals(times, starts[good], edge), lengths[good]
 
 
 def _matched(segments: Sequence[list[Any]], name: str) -> Sequence[list[Any]]:
@@ -241,31 +197,6 @@ def _matched(segments: Sequence[list[Any]], name: str) -> Sequence[list[Any]]:
     return segments
 
 
-def _raster(
-    spikes: _Spikes, lengths: FloatArray, neurons: int, bin_s: float, trials: int | None
-) -> Raster:
-    """Trials of the shortest's whole bins; a single one may be cut into equal parts."""
-    count = len(lengths)
-    if count > 1 and trials is not None and trials != count:
-        raise ConfigError(f"trials: wanted {count}, the file's own, got {trials}")
-    shortest = float(lengths.min())
-    if not bin_s <= shortest * (1 + EDGE) < np.inf:
-        raise ConfigError(f"bin_s: wanted at most {shortest:g} s, a trial's, got {bin_s:g}")
-    whole = int(shortest / bin_s + EDGE)
-    parts = trials if count == 1 and trials is not None else 1
-    if parts > whole:
-        raise ConfigError(f"trials: wanted at most {whole}, a bin each, got {parts}")
-    bins = whole // parts * parts
-    raster = bin_spikes(spikes.trial, spikes.neuron, spikes.seconds, bin_s, count, neurons, bins)
-    return raster.reshape(count * parts, -1, neurons)
-
-
-def _check_times(times: Sequence[FloatArray], cells: Sequence[int], name: str) -> None:
-    if not any(len(found) for found in times):
-        raise ConfigError(f"data: wanted spikes in {name}, got none")
-    _check_finite(times, cells, name)
-
-
 def _check_finite(times: Sequence[FloatArray], cells: Sequence[int], name: str) -> None:
     for cell, found in zip(cells, times, strict=True):
         wrong = ~np.isfinite(found)
@@ -275,56 +206,60 @@ def _check_finite(times: Sequence[FloatArray], cells: Sequence[int], name: str) 
             )
 
 
-def _in_seconds(time: Any) -> float:
-    return float(time.rescale("s").magnitude)
+def _in_seconds(time: Any, train: Any, scale: float | None) -> float:
+    if scale is None:
+        return float(time.rescale("s").magnitude)
+    return float(time.rescale(train.units).magnitude) * scale
 
 
-def _trains(blocks: Any) -> list[list[Any]]:
+def _trains(blocks: Any) -> Trains:
     """The trains of each segment, in order, loaded where they were still in their file."""
     if hasattr(blocks, "spiketrains"):
-        return [[t.load() if hasattr(t, "load") else t for t in blocks.spiketrains]]
+        return [[_loaded(train) for train in blocks.spiketrains]]
     parts = getattr(blocks, "segments", blocks)
     if not isinstance(parts, Iterable) or isinstance(parts, str):
         raise ConfigError(f"blocks: wanted Neo's blocks or segments, got {type(parts).__name__}")
     return [row for part in parts for row in _trains(part)]
 
 
-def _read_trains(file: Path, readers: Sequence[Any]) -> list[list[Any]]:
-    """The trains of each segment by the first reader that finds any."""
+def _epochs(blocks: Any) -> Spans:
+    """The epochs of each segment, in order."""
+    if hasattr(blocks, "spiketrains"):
+        return [[_loaded(epoch) for epoch in blocks.epochs]]
+    return [row for part in getattr(blocks, "segments", blocks) for row in _epochs(part)]
+
+
+def _loaded(held: Any) -> Any:
+    return held.load() if hasattr(held, "load") else held
+
+
+def _read_trains(file: Path, readers: Sequence[Any]) -> tuple[str, Trains, Spans]:
+    """The trains and epochs of each segment by the first reader that finds any trains."""
     reasons = []
     for reader in readers:
         # late loading leaves signals, which may be large, in the file; not all that offer it can
         for lazy in (True, False) if reader.support_lazy else (False,):
             try:
-                with _quiet():
+                with quiet():
                     opened = reader(str(file))
-                    found = _trains(opened.read(lazy=lazy))
+                    content = opened.read(lazy=lazy)
+                    found, epochs = _trains(content), _epochs(content)
             except Exception as error:
                 # each of Neo's readers fails in its own way at a file of another kind
-                reasons.append(f"{reader.__name__}: {' '.join(str(error).split())}")
+                reasons.append(f"{reader.__name__}: {shown(error, 150)}")
                 continue
             if any(found):
-                return found
+                return reader.__name__, found, epochs
             reasons.append(f"{reader.__name__}: none")
             break
-    why = "; ".join(dict.fromkeys(reasons))
+    why = shown("; ".join(dict.fromkeys(reasons)), 250)
     raise ConfigError(f"data: wanted spike trains in {file.name}, got {why}")
 
 
 @contextmanager
-def _readable(file: Path) -> Iterator[None]:
-    """Whatever a reader stumbles over, the file is not one for it."""
-    try:
-        yield
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"data: wanted a readable .nwb, got {file.name} ({reason})") from None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Warnings of the readers about themselves are no business of who has a file to read."""
     with warnings.catch_warnings():
-        for module in ("neo", "pynwb", "hdmf", "quantities"):
+        for module in ("neo", "pynwb", "hdmf", "quantities", "h5py"):
             warnings.filterwarnings("ignore", module=rf"{module}(\.|$)")
         yield

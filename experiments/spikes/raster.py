@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ConfigError
+from .reading import Cell
+from .recording import Recording
 
 __all__ = ["Raster", "SpikeData", "choose_cells"]
 
@@ -22,19 +24,23 @@ class SpikeData:
     Attributes:
         raster: (trials, bins, neurons), 0 or 1.
         bin_s: width of a bin in seconds.
-        cells: the name of each neuron: its column in the file, its number in a CSV file, its id
-            in an NWB file, its place in Neo's segments.
+        cells: the name of each neuron: its column in the file, its number or name in a table of
+            spike times, its id in an NWB file, its place in Neo's segments.
         source: the file's name, or words for what no file holds.
+        recording: what was understood of the file, if there is one.
+        counts: spikes of each cell inside trials and bins, where the file has more than ones.
     """
 
     raster: Raster
     bin_s: float
-    cells: tuple[int, ...]
+    cells: tuple[Cell, ...]
     source: str
+    recording: Recording | None = None
+    counts: tuple[int, ...] | None = None
 
 
 def choose_cells(
-    data: SpikeData, cells: Sequence[int] | None = None, neurons: int | None = None
+    data: SpikeData, cells: Sequence[Cell] | None = None, neurons: int | None = None
 ) -> SpikeData:
     """The named cells in their order, or the `neurons` of highest rates; all without either.
 
@@ -48,10 +54,12 @@ def choose_cells(
     if cells is not None:
         if not cells or len(set(cells)) < len(cells):
             raise ConfigError(f"cells: wanted different cells, got {list(cells)}")
+        # an option gives names as text, where the file has numbers
+        names = [str(cell) for cell in data.cells]
         for cell in cells:
-            if cell not in data.cells:
+            if str(cell) not in names:
                 raise ConfigError(f"cells: wanted cells of {data.source}, got {cell}")
-        columns = [data.cells.index(cell) for cell in cells]
+        columns = [names.index(str(cell)) for cell in cells]
     elif neurons is not None:
         spiking = int((counts > 0).sum())
         if not 1 <= neurons <= spiking:
@@ -66,4 +74,9 @@ def choose_cells(
         if counts[column] == 0:
             raise ConfigError(f"cells: wanted cells that spike, got {data.cells[column]}, silent")
     chosen = np.ascontiguousarray(data.raster[:, :, columns])
-    return SpikeData(chosen, data.bin_s, tuple(data.cells[c] for c in columns), data.source)
+    return replace(
+        data,
+        raster=chosen,
+        cells=tuple(data.cells[c] for c in columns),
+        counts=None if data.counts is None else tuple(data.counts[c] for c in columns),
+    )

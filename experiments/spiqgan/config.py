@@ -10,15 +10,16 @@ from pydantic import field_validator
 
 from qbrain.circuits.arguments import CircuitError
 
-from ..engine.config import BaseConfig, analysis_field, circuit_field, model_field
+from ..engine.config import LARGEST_SEED, analysis_field, circuit_field, model_field
 from ..errors import ConfigError, NotApplicable
+from ..spikes.config import RecordingConfig
 
 if TYPE_CHECKING:  # PennyLane and JAX are an extra, and take seconds to import
     from qbrain.circuits.spiqgan import SpikeGenerator
     from qbrain.classical_feedback.spike_training import TrainingPlan
     from qbrain.reference.spiqgan.generator import SpiQGAN
 
-__all__ = ["CONTROLS", "FREE_CONTROLS", "TRAINED_CONTROLS", "SpiQGANConfig"]
+__all__ = ["CONTROLS", "FREE_CONTROLS", "TRAINED_CONTROLS", "SpiQGANConfig", "is_file"]
 
 FREE_CONTROLS = ("independent", "dichotomised-gaussian")
 TRAINED_CONTROLS = ("classical", "spike-gan", "no-entangling")
@@ -30,7 +31,15 @@ _TRAINING = (
 )  # fmt: skip
 
 
-class SpiQGANConfig(BaseConfig):
+def is_file(name: str) -> bool:
+    """Whether there is such a file; a name that no file can have is none."""
+    try:
+        return Path(name).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+class SpiQGANConfig(RecordingConfig):
     """A quantum generator of spikes against a classical critic (arXiv:2409.09125)."""
 
     renamed: ClassVar[Mapping[str, str]] = {
@@ -47,37 +56,35 @@ class SpiQGANConfig(BaseConfig):
     )
     shots: int = circuit_field(400, ge=1, description="measurements of each circuit")
 
-    data: str = model_field(
-        "synthetic",
-        description="a recording (.npy, .npz, .mat, .csv, .nwb or what Neo reads), a folder of an "
-        "lmg run, synthetic (a dichotomised Gaussian) or lmg (words of a quantum brain)",
+    bins: int = model_field(
+        8, ge=1, le=1000, why="each bin is a circuit", description="bins of a window"
     )
-    variable: str | None = model_field(None, description="which array of an .npz or .mat file")
-    trials: int | None = model_field(
-        None, ge=1, description="cut a recording without trials into so many of equal length"
-    )
-    bin_s: float | None = model_field(None, gt=0, description="width of a bin in seconds")
-    neurons: int = model_field(
-        4, ge=1, le=12, description="so many neurons, those of highest rates"
-    )
-    cells: str | None = model_field(
-        None, description="these neurons instead, by column, such as 3,17,20"
-    )
-    bins: int = model_field(8, ge=1, description="bins of a window")
     test_fraction: float = model_field(
         0.2, gt=0, lt=1, description="fraction of the trials held out for the results"
     )
     validation_fraction: float = model_field(
         0.15, gt=0, lt=1, description="fraction of the trials for stopping the training"
     )
-    split_seed: int = model_field(0, ge=0, description="seed of which trials are held out")
+    split_seed: int = model_field(
+        0, ge=0, le=LARGEST_SEED, description="seed of which trials are held out"
+    )
 
-    layers: int = model_field(5, ge=1, description="how often the noise is uploaded")
+    layers: int = model_field(
+        5,
+        ge=1,
+        le=100,
+        why="each has a gate a qubit in every bin",
+        description="how often the noise is uploaded",
+    )
     weights_per: Literal["bin", "shared", "recurrent"] = model_field(
         "bin", description="a circuit a bin, one for all, or one whose memory qubits go on"
     )
     memory: int | None = model_field(
-        None, ge=1, description="recurrent: memory qubits kept from bin to bin (default: 1)"
+        None,
+        ge=1,
+        le=12,
+        why="neurons and memory are simulated as one dense vector",
+        description="recurrent: memory qubits kept from bin to bin (default: 1)",
     )
     emission: Literal["sigmoid", "words"] = model_field(
         "sigmoid", description="spikes by σ(a⟨Z⟩+b), or as the bits of one shot"
@@ -87,10 +94,12 @@ class SpiQGANConfig(BaseConfig):
     weights: str | None = analysis_field(
         None, description="weights of an earlier run; nothing is trained"
     )
-    training_steps: int = analysis_field(4000, ge=1, description="training steps of the generator")
-    batch: int = analysis_field(64, ge=1, description="windows a step of the critic")
+    training_steps: int = analysis_field(
+        4000, ge=1, le=10**7, description="training steps of the generator"
+    )
+    batch: int = analysis_field(64, ge=1, le=10**5, description="windows a step of the critic")
     generator_batch: int = analysis_field(
-        256, ge=4, description="windows a step of the generator (even)"
+        256, ge=4, le=10**5, description="windows a step of the generator (even)"
     )
     generator_rate: float = analysis_field(1e-2, gt=0, description="learning rate of the generator")
     critic_rate: float = analysis_field(1e-3, gt=0, description="learning rate of the critic")
@@ -104,7 +113,10 @@ class SpiQGANConfig(BaseConfig):
         30.0, ge=0, description="weight of the spike counts in the moment loss"
     )
     patience: int = analysis_field(
-        0, ge=0, description="checks without a lesser error after which to stop (0: never)"
+        0,
+        ge=0,
+        le=10**7,
+        description="checks without a lesser error after which to stop (0: never)",
     )
     controls: str = analysis_field(
         "independent,dichotomised-gaussian",
@@ -112,27 +124,21 @@ class SpiQGANConfig(BaseConfig):
         + ", ".join(CONTROLS),
     )
     samples: int = analysis_field(
-        50_000, ge=100, description="windows drawn to measure a generator by"
+        50_000, ge=100, le=10**7, description="windows drawn to measure a generator by"
     )
 
     noise_points: int = circuit_field(
-        64, ge=1, description="windows' worth of noise that circuits are run for"
+        64,
+        ge=1,
+        le=10**5,
+        why="each has circuits of its own",
+        description="windows' worth of noise that circuits are run for",
     )
     mitigation: Literal["none", "readout"] = circuit_field(
         "readout",
         description="readout: invert the assignment matrix, measured by circuits sent along; raw "
         "results are kept beside",
     )
-
-    @field_validator("cells")
-    @classmethod
-    def _readable_cells(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                [int(part) for part in value.split(",")]
-            except ValueError:
-                raise ValueError("whole numbers joined by commas, such as 3,17,20") from None
-        return value
 
     @field_validator("controls")
     @classmethod
@@ -141,16 +147,6 @@ class SpiQGANConfig(BaseConfig):
         if unknown or (len(value.split(",")) > 1 and {"all", "none"} & set(value.split(","))):
             raise ValueError(f"all, none, or names joined by commas of {', '.join(CONTROLS)}")
         return value
-
-    @property
-    def cell_list(self) -> list[int] | None:
-        """The columns asked for, if any."""
-        return None if self.cells is None else [int(part) for part in self.cells.split(",")]
-
-    @property
-    def neuron_count(self) -> int:
-        """N: as many as cells are named, else `neurons`."""
-        return self.neurons if self.cell_list is None else len(self.cell_list)
 
     @property
     def control_names(self) -> tuple[str, ...]:
@@ -216,16 +212,12 @@ class SpiQGANConfig(BaseConfig):
             ) from None
         except CircuitError as error:
             raise ConfigError(str(error)) from None
-        if self.cells is not None:
-            self._refuse("cells are named", "neurons")
         if self.weights_per != "recurrent":
             self._refuse("only weights-per recurrent has memory", "memory")
         if self.weights is not None:
             self._refuse("weights are loaded and nothing is trained", *_TRAINING)
-            if not Path(self.weights).is_file():
-                raise ConfigError(f"weights: wanted a file that exists, got {self.weights}")
-        if self.data in ("synthetic", "lmg"):
-            self._refuse(f"data {self.data} is made here", "variable")
+            if not is_file(self.weights):
+                raise ConfigError(f"weights: wanted a file that exists, got {self.weights!r}")
         if self.histories and self.mitigation == "readout" and self.given("mitigation"):
             raise NotApplicable(
                 "mitigation: readout corrects probabilities, and words of a recurrent generator "

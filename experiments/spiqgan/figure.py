@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import matplotlib
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -17,6 +15,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
+from ..report.figure import inline_svg
 from .verdict import TITLES
 
 __all__ = ["PANELS", "overview", "panel_svg"]
@@ -68,13 +67,8 @@ def panel_svg(data: xr.Dataset, name: str) -> str:
     figure = Figure(figsize=(13, _height(data, name)), layout="constrained")
     PANELS[name](figure, data)
     _settle(figure)
-    buffer = io.StringIO()
-    metadata: dict[str, Any] = {"Date": None}
     # ids that differ between the pictures of one page, and are the same for the same data
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(buffer, format="svg", metadata=metadata)
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+    return inline_svg(figure, name)
 
 
 def rasters(held: _HELD, data: xr.Dataset) -> None:

@@ -25,14 +25,16 @@ from qbrain.reference.spiqgan.generator import latent_noise
 from ..engine.calibration import calibration_tasks, measured_readout
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
 from ..engine.folder import RunDirectory
+from ..engine.needs import Need
 from ..engine.sampler import RunSampler
 from ..errors import ConfigError, NotApplicable, RunDirectoryError
 from ..spikes.data import SpikeData
 from ..spikes.fitting import save_weights
 from .backend import backend_result
 from .circuits import Bound, Template
-from .config import SpiQGANConfig
+from .config import SpiQGANConfig, is_file
 from .measured import Measured
+from .needs import spiqgan_needs
 from .result import outcome_of
 from .source import Source
 from .trained import (
@@ -72,7 +74,7 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         self._bound: Bound | None = None
         self._weights: dict[str, Any] | None = None
         # a resumed run has a copy of its own, should this one be gone
-        if config.weights is not None and Path(config.weights).is_file():
+        if config.weights is not None and is_file(config.weights):
             self._weights = loaded_weights(config, Path(config.weights))
         self.mitigated = self._is_mitigated()
         self.template = None if bench is None else Template(config.generator, bench.target)
@@ -92,6 +94,11 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
     def qubits_of(cls, config: SpiQGANConfig) -> int:
         """Neurons and memory."""
         return int(config.generator.qubits)
+
+    @classmethod
+    def needs(cls, config: SpiQGANConfig) -> Sequence[Need]:
+        """See :mod:`.needs`."""
+        return spiqgan_needs(config)
 
     @classmethod
     def open_sampler(
@@ -179,15 +186,17 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         """The noise of the folder's file, which is written once."""
         file, points = folder.path / "noise.npy", self.config.noise_points
         try:
-            if file.exists():
+            if folder.sealed_file(file.name) is not None:
                 noise = check_noise(self.config.generator, np.load(file, allow_pickle=False))
                 if noise.shape[:-2] != (points,):
                     raise ValueError(f"wanted {points} points, got {noise.shape}")
                 return noise
+        except RunDirectoryError:
+            raise
         except (OSError, ValueError, EOFError) as error:
             raise RunDirectoryError(f"{file}: not the noise of this run: {error}") from None
         drawn = self._drawn(weights)
-        folder.write(file.name, lambda path: np.save(path, drawn))
+        folder.write_sealed(file.name, lambda path: np.save(path, drawn))
         return drawn
 
     @property

@@ -7,6 +7,7 @@ from typing import Any
 
 import xarray as xr
 
+from ..spikes.recording import recording_rows
 from .figure import PANELS, panel_svg
 from .measures import ERRORS
 from .verdict import BETTER, TITLES, UNKNOWN, WORSE
@@ -47,6 +48,7 @@ def page_values(result: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
         "rivals": _rivals(result, shown),
         "copying": copying(result),
         "facts_of_circuits": _CIRCUITS,
+        "recording_rows": recording_rows(result.get("recording")),
     }
 
 

@@ -198,6 +198,7 @@ def _summary(
         "windows": len(by_name[main].windows),
         **_parts(split),
         "held_out_sha256": _fingerprint(split.test),
+        "recording": None if data.recording is None else data.recording.to_dict(),
         "wins": wins,
         "against": against,
         "comparisons": comparisons(len(wins), len(rivals)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,17 @@ from qbrain.reference.spiqgan.generator import DrawsWindows, sample
 from qbrain.reference.spiqgan.spike_controls import fit_independent, fit_space_time
 from qbrain.reference.spiqgan.spike_networks import SpikeGAN, dense_network
 
+from ..engine.durable import faults_in_a_sentence
 from ..engine.progress import progress
 from ..errors import ConfigError
-from ..spikes.data import SpikeData, Split, choose_cells, load_spikes, split_trials
+from ..spikes.config import MADE_HERE
+from ..spikes.data import SpikeData, Split, choose_cells, split_trials
 from ..spikes.data import synthetic_spikes as synthetic
+from ..spikes.example import recording_path
+from ..spikes.files import read_recording
 from ..spikes.fitting import ERRORS, fit_windows, load_weights
 from ..spikes.from_lmg import lmg_spikes
+from ..spikes.reading import RecordingWarning
 from .config import SpiQGANConfig
 from .dataset import GENERATOR
 from .source import Source
@@ -37,21 +43,24 @@ Weights = dict[str, Any]
 def load_data(config: SpiQGANConfig) -> SpikeData:
     """The recording that a configuration names, with the neurons it chooses.
 
+    Warns (``RecordingWarning``) of what was left out of a recording and of what looks wrong in it.
+
     Raises ``ConfigError``.
     """
     cells, neurons = config.cell_list, config.neurons if config.cells is None else None
-    if config.data in ("synthetic", "lmg"):
+    if config.data in MADE_HERE:
         size: dict[str, Any] = {"neurons": max(8, config.neuron_count)}
         if config.trials is not None:
             size["trials"] = config.trials
-        if config.bin_s is not None:
-            size["bin_s"] = config.bin_s
+        if config.width_s is not None:
+            size["bin_s"] = config.width_s
         made = synthetic(**size) if config.data == "synthetic" else lmg_spikes(**size)
         return choose_cells(made, cells, neurons)
-    return load_spikes(
-        config.data, bin_s=config.bin_s, cells=cells, neurons=neurons, trials=config.trials,
-        variable=config.variable,
-    )  # fmt: skip
+    data = read_recording(recording_path(config.data), config.reading)
+    if data.recording is not None:
+        for text in (*data.recording.cuts, *data.recording.suspicions):
+            warnings.warn(f"{data.source}: {text}", RecordingWarning, stacklevel=2)
+    return choose_cells(data, cells, neurons)
 
 
 def split_data(config: SpiQGANConfig, data: SpikeData) -> Split:
@@ -138,9 +147,10 @@ def _train(
     checkpoint = folder / f"training-{name}.npz"
     with progress(plan.steps, 0, f"training {name}") as tick:
         try:
-            return fit_windows(
-                model, first, split, plan, checkpoint=checkpoint, report=_ticker(tick, name)
-            )
+            with faults_in_a_sentence(checkpoint, "cannot be written"):
+                return fit_windows(
+                    model, first, split, plan, checkpoint=checkpoint, report=_ticker(tick, name)
+                )
         except TrainingError as error:
             raise ConfigError(f"{name}: {error}") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import signal
 import time
 from collections import deque
@@ -33,6 +34,7 @@ _PATIENCE = 15.0  # seconds to wait for a scheduler, and for its first worker
 def need_dask(scheduler: str | None) -> None:
     """Raises ``ConfigError`` where Dask is not installed, or the address is none."""
     try:
+        import cryptography  # noqa: F401  # for the keys of a cluster on this machine
         from distributed.comm import get_address_host_port
     except ImportError:
         raise ConfigError("sweep: wanted dask installed (pip install 'qbrain[sweep]')") from None
@@ -58,6 +60,7 @@ def open_client(scheduler: str | None, points: int, witness: str | None) -> Iter
     """
     from dask.system import CPU_COUNT
     from distributed import Client, LocalCluster
+    from distributed.security import Security
 
     with _quiet(), ExitStack() as stack:
         if scheduler is None:
@@ -69,6 +72,9 @@ def open_client(scheduler: str | None, points: int, witness: str | None) -> Iter
                     threads_per_worker=1,
                     # any free port: another cluster here may have the usual one
                     dashboard_address="127.0.0.1:0",
+                    # a scheduler takes code from whoever reaches it, and every user of this machine
+                    # does: only those with this process's own keys are let in
+                    security=Security.temporary(),
                     silence_logs=logging.CRITICAL,
                 )
                 stack.enter_context(cluster)
@@ -108,12 +114,31 @@ def _interrupts_later() -> Iterator[None]:
 
     It reaches every process of the terminal's job, but workers are told by the client to end.
     """
-    resource_tracker.ensure_running()  # where it is started, the signal is let through
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    _start_tracker()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_tracker() -> None:
+    """Start the process that cleans up after this one, where signals are still let through.
+
+    It has no word to say to the user of a sweep that is stopped: what is left over is its work.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager

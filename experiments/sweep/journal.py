@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import base64
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..engine.durable import append_line, read_lines
+from ..engine.seals import seal, unseal
 from ..errors import RunDirectoryError
 
 __all__ = ["DONE", "PointOutcome", "append_outcomes", "read_outcomes"]
@@ -49,12 +48,16 @@ class PointOutcome:
             **{"point": self.key, "status": self.status},
             **{"metrics": dict(self.metrics), "series": packed},
         }
-        return json.dumps(record, separators=(",", ":"), allow_nan=False) + "\n"
+        return seal(record).decode()
 
     @classmethod
-    def of_line(cls, line: bytes) -> PointOutcome:
-        """Raises ValueError, KeyError, TypeError or AttributeError if it is no such line."""
-        record: dict[str, Any] = json.loads(line)
+    def of_line(cls, line: bytes, *, sealed: bool = True) -> PointOutcome:
+        """What :meth:`line` gave; ``sealed``: whether there must be a checksum.
+
+        Raises ValueError, KeyError, TypeError, AttributeError or RecursionError if it is no such
+        line.
+        """
+        record = unseal(line, wanted=sealed)
         series = {
             name: np.frombuffer(base64.b64decode(text, validate=True), dtype="<f8")
             for name, text in record["series"].items()
@@ -65,31 +68,23 @@ class PointOutcome:
 def append_outcomes(path: Path, outcomes: Sequence[PointOutcome]) -> None:
     """Add the final ones; on disk when this returns."""
     lines = "".join(outcome.line() for outcome in outcomes if outcome.final)
-    with path.open("ab") as handle:
-        handle.write(lines.encode())
-        handle.flush()
-        os.fsync(handle.fileno())
+    append_line(path, lines.encode(), path.parent)
 
 
-def read_outcomes(path: Path) -> dict[str, PointOutcome]:
+def read_outcomes(path: Path, *, sealed: bool = True) -> dict[str, PointOutcome]:
     """Finished points by key; half a last line (a kill while writing) is cut off.
+
+    ``sealed``: whether every line must have a checksum, which earlier versions did not write.
 
     Raises ``RunDirectoryError`` for anything else that is not a journal.
     """
-    if not path.exists():
-        return {}
-    raw = path.read_bytes()
-    whole, _, rest = raw.rpartition(b"\n")
     found = {}
-    for number, line in enumerate(whole.split(b"\n") if whole else []):
+    for number, line in enumerate(read_lines(path, path.parent)):
         try:
-            outcome = PointOutcome.of_line(line)
-        except (ValueError, KeyError, TypeError, AttributeError):
+            outcome = PointOutcome.of_line(line, sealed=sealed)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise RunDirectoryError(
                 f"{path}: line {number + 1} is not the record of a point"
             ) from None
         found[outcome.key] = outcome
-    if rest:
-        with path.open("r+b") as handle:
-            handle.truncate(len(raw) - len(rest))
     return found

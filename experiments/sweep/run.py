@@ -14,7 +14,6 @@ A point that fails is named and keeps nobody else from finishing.
 
 from __future__ import annotations
 
-import json
 import secrets
 import time
 import tomllib
@@ -30,8 +29,11 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from ..engine.config import BaseConfig
+from ..engine.durable import read_whole, refuse_links, why
 from ..engine.folder import RunDirectory, versions
 from ..engine.progress import progress
+from ..engine.seals import seal_toml, unseal_toml
+from ..engine.stopping import begun
 from ..engine.system import System
 from ..errors import ConfigError, DeviceError, RunDirectoryError
 from ..report.figure import save_figure
@@ -137,12 +139,12 @@ def start(
     need_dask(scheduler)
     plan = make_plan(system, fixed, over if isinstance(over, Mapping) else parse_over(over))
     if out is not None and is_sweep(out):
-        found = _recorded(out)
+        found, sealed = _recorded(out)
         if not _same(plan, found):
             raise RunDirectoryError(
                 f"out: {out} holds another sweep; wanted a new folder (or: qbrain resume {out})"
             )
-        return _execute(out, found, scheduler)
+        return _execute(out, found, scheduler, sealed)
     if not plan.trajectories and "seed" not in plan.given and "seed" not in plan.axes:
         kind = sweep_config(system.config)
         seeded = kind.from_mapping({**plan.given, "seed": secrets.randbits(32)})
@@ -169,7 +171,8 @@ def resume(path: Path, scheduler: str | None = None) -> dict[str, Any]:
     again. Raises as ``start`` does.
     """
     need_dask(scheduler)
-    return _execute(path, _recorded(path), scheduler)
+    plan, sealed = _recorded(path)
+    return _execute(path, plan, scheduler, sealed)
 
 
 def _create(path: Path | None, plan: SweepPlan) -> Path:
@@ -182,6 +185,7 @@ def _create(path: Path | None, plan: SweepPlan) -> Path:
             "system": plan.system.name,
             "created": now.isoformat(timespec="seconds"),
             "format": _FORMAT,
+            "sealed": True,
         },
         "over": {name: list(values) for name, values in plan.axes.items()},
         "config": plan.given,
@@ -193,39 +197,47 @@ def _create(path: Path | None, plan: SweepPlan) -> Path:
         with folder.locked():
             if is_sweep(path) or (path / "run.toml").exists():
                 raise RunDirectoryError(f"out: {path} already holds a run; wanted a new folder")
-            folder.write("sweep.toml", tomli_w.dumps(record).encode())
-    except RunDirectoryError:
-        raise
+            folder.write("sweep.toml", seal_toml(tomli_w.dumps(record)))
     except OSError as error:
-        raise RunDirectoryError(f"out: cannot write to {path}: {error.strerror or error}") from None
+        text = why(error)
+        prefix = "" if text.startswith("out: ") else f"out: cannot write to {path}: "
+        raise RunDirectoryError(prefix + text) from None
+    begun(path)
     return path
 
 
-def _recorded(path: Path) -> SweepPlan:
-    """The sweep that the folder's sweep.toml describes."""
+def _recorded(path: Path) -> tuple[SweepPlan, bool]:
+    """The sweep that the folder's sweep.toml describes, and whether its journal is sealed."""
     file = path / "sweep.toml"
+    raw = read_whole(file)
+    if raw is None:
+        raise RunDirectoryError(f"{path}: no sweep here (sweep.toml is missing)")
     try:
-        record = tomllib.loads(file.read_text(encoding="utf-8"))
+        text, found = unseal_toml(raw)
+        record = tomllib.loads(text)
         head = record["sweep"]
+        sealed = bool(head.get("sealed", False))
+        if sealed and not found:
+            raise ValueError("its checksum is missing")
         system = find_system(head["system"])
         fixed = sweep_config(system.config).from_mapping(record["config"])
         plan = make_plan(system, fixed, record["over"])
-    except OSError as error:
-        raise RunDirectoryError(f"{file}: cannot be read: {error.strerror}") from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RunDirectoryError(f"{file}: not an intact record of a sweep: {error}") from None
     if head.get("format") != _FORMAT:
         raise RunDirectoryError(
             f"{path}: wanted a sweep of format {_FORMAT}, got one of an earlier version; go on "
             "with the version that began it"
         )
-    return plan
+    return plan, sealed
 
 
-def _execute(path: Path, plan: SweepPlan, scheduler: str | None) -> dict[str, Any]:
+def _execute(
+    path: Path, plan: SweepPlan, scheduler: str | None, sealed: bool = True
+) -> dict[str, Any]:
     folder, began = RunDirectory(path), time.perf_counter()
     with folder.locked():
-        outcomes = _known(path, plan)
+        outcomes = _known(path, plan, sealed)
         missing = [point for point in plan.points if point.key not in outcomes]
         result = None if missing else folder.result()
         if result is None:
@@ -238,9 +250,9 @@ def _execute(path: Path, plan: SweepPlan, scheduler: str | None) -> dict[str, An
     return result
 
 
-def _known(path: Path, plan: SweepPlan) -> dict[str, PointOutcome]:
+def _known(path: Path, plan: SweepPlan, sealed: bool) -> dict[str, PointOutcome]:
     """Outcomes that need no work: what the journal holds, and settings that do not go together."""
-    found = read_outcomes(path / "points.jsonl")
+    found = read_outcomes(path / "points.jsonl", sealed=sealed)
     strangers = set(found) - {point.key for point in plan.points}
     if strangers:
         raise RunDirectoryError(f"{path / 'points.jsonl'}: holds points of another sweep")
@@ -279,7 +291,11 @@ def _measure(
 
 def _run_folder(path: Path, plan: SweepPlan, point: Point) -> str:
     """The folder of a point's run; none if it is a trajectory."""
-    return "" if plan.trajectories else str((path / folder_of(point.number)).resolve())
+    if plan.trajectories:
+        return ""
+    folder = path / folder_of(point.number)
+    refuse_links(path, folder / "run.toml")
+    return str(folder.resolve())
 
 
 def _finish(
@@ -290,7 +306,7 @@ def _finish(
     began: float,
 ) -> dict[str, Any]:
     data = sweep_dataset(plan, outcomes, folder.path)
-    folder.write("sweep.nc", lambda path: data.to_netcdf(path, engine="h5netcdf"))
+    folder.write_dataset("sweep.nc", data)
     picture = sweep_figure(data)
     folder.write("sweep.png", lambda path: save_figure(picture, path))
     failures = [
@@ -313,5 +329,5 @@ def _finish(
         "sweep_dir": str(folder.path),
     }
     # last: its presence says that the sweep is complete
-    folder.write("result.json", (json.dumps(result, indent=1) + "\n").encode())
+    folder.write_result(result)
     return result

@@ -1,7 +1,11 @@
-"""Feedback with a field, h ≠ 0: a time-ordered integrator with controlled error.
+"""Feedback with a field, h ≠ 0: time-ordered integrators with controlled error.
 
     i dψ/dt = [g0 r(t) K − h J_z] ψ,      K = −(1/N)[(1+γ)J_x² + (1−γ)J_y²],
     dr/dt = (1 − r)/τ_r − U r E,          dU/dt = (𝒰 − U)/τ_f + 𝒰(1 − U) E
+
+Sectors of few states are done by :mod:`.field_collocation`, larger ones by
+:mod:`.field_extrapolation`. Where τ_r or τ_f is far shorter than the time in which E moves, r and U
+follow E at once and the equations are stiff: what follows here does that.
 
 The time axis is cut into windows. In a window r, U and E are polynomials through Chebyshev points:
 
@@ -25,6 +29,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .driven_run import DrivenRun, unreachable
+from .field_collocation import CollocatedRun
+from .field_extrapolation import ExtrapolatedRun
 from .hamiltonian import (
     LMG,
     ComplexArray,
@@ -51,19 +58,8 @@ _NODES = (1 - np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)) / 2  # on [0, 1]
 _MAX_REPETITIONS = 14
 _CAUTION = 1.0  # the part of the tolerance that is spent
 _SMALLEST_WINDOW = 1e-13  # of the whole time
-
-
-@dataclass
-class DrivenRun:
-    """What came out at the requested times; the last axis of `states` is the parity sector."""
-
-    s: FloatArray
-    r: FloatArray
-    U: FloatArray
-    excitation: FloatArray
-    drive: FloatArray
-    states: ComplexArray | None
-    norm_error: float
+_FEW_STATES = 20  # in a sector: up to here collocation is the faster one
+_STIFF = 0.02  # the recovery times, in times in which E moves, that windows follow faster
 
 
 def run_driven(
@@ -87,6 +83,12 @@ def run_driven(
     Raises:
         IntegrationError: no window is short enough, or the norm was lost.
     """
+    speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
+    fast = [tau for tau in (law.tau_r, law.tau_f) if 0.0 < tau * speed < _STIFF]
+    if not fast:
+        few = (model.neurons - start % 2) // 2 + 1 <= _FEW_STATES
+        run = CollocatedRun if few else ExtrapolatedRun
+        return run(model, start, law, times, drive, tolerance).run(keep_states)
     driver = _Driver(model, start, law, times, drive, tolerance)
     return driver.run(keep_states) if times[-1] > 0 else driver.stay(keep_states)
 
@@ -151,10 +153,7 @@ class _Driver:
             if isinstance(step, float):
                 self.window = step * span
                 if self.window < _SMALLEST_WINDOW * end:
-                    raise IntegrationError(
-                        f"tolerance: {self.tolerance:g} cannot be reached at t = {self.time:g}; "
-                        f"ask for a larger one"
-                    )
+                    raise IntegrationError(unreachable(self.tolerance, self.time))
                 continue
             upto = count if last else int(np.searchsorted(self.times, self.time + span))
             self._report(out, done, upto, span, step)

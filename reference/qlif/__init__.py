@@ -4,8 +4,16 @@ from .pairs import (
     KINDS,
     QlifError,
     QlifPair,
+    pair_blocks,
     random_streams,
     simulate_pairs,
 )
 
-__all__ = ["KINDS", "QlifError", "QlifPair", "random_streams", "simulate_pairs"]
+__all__ = [
+    "KINDS",
+    "QlifError",
+    "QlifPair",
+    "pair_blocks",
+    "random_streams",
+    "simulate_pairs",
+]

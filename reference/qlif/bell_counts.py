@@ -29,6 +29,7 @@ __all__ = [
     "ChshEstimate",
     "NoSignalling",
     "RateTest",
+    "compare_mean_rates",
     "compare_rates",
     "estimate_chsh",
     "no_signalling",
@@ -209,6 +210,12 @@ def compare_rates(first: ArrayLike, second: ArrayLike) -> RateTest:
         if spikes.ndim != 2 or len(spikes) == 0 or spikes.shape[1] < 2:
             raise BellError(f"{name}: wanted shape (ticks, two pairs or more), got {spikes.shape}")
         rates.append(spikes.mean(axis=0))
+    return compare_mean_rates(*rates)
+
+
+def compare_mean_rates(first: ArrayLike, second: ArrayLike) -> RateTest:
+    """:func:`compare_rates` of spikes a tick of each pair, shape (pairs,), two pairs or more."""
+    rates = [np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)]
     difference = float(rates[0].mean() - rates[1].mean())
     stderr = float(np.sqrt(sum(r.var(ddof=1) / len(r) for r in rates)))
     if stderr == 0:  # all pairs alike, as without noise

@@ -31,7 +31,7 @@ Integrate-and-Fire Neural Architecture for Enhanced Cross-Layer Communication", 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from .bell import BellError, checked_table, correlator, local_model, marginal, pair_table
 
-__all__ = ["KINDS", "QlifError", "QlifPair", "random_streams", "simulate_pairs"]
+__all__ = [
+    "KINDS",
+    "PairBlock",
+    "QlifError",
+    "QlifPair",
+    "pair_blocks",
+    "random_streams",
+    "simulate_pairs",
+]
 
 FloatArray = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -198,6 +206,58 @@ def simulate_pairs(
         QlifError: an argument outside what is said here.
     """
     pair = QlifPair() if pair is None else pair
+    blocks = list(
+        pair_blocks(
+            ticks, pairs, kind, pair, current=current, seed=seed, table=table, voltages=voltages
+        )
+    )
+    found: dict[str, NDArray[Any]] = {}
+    for name in ("spikes", "outcomes", "settings", "angle", "voltage"):
+        parts = [getattr(block, name) for block in blocks]
+        if parts[0] is not None:
+            found[name] = parts[0] if len(parts) == 1 else np.concatenate(parts)
+    units = {"angle": "rad", "voltage": "mV"}
+    return xr.Dataset(
+        {
+            name: (("tick", "pair", "neuron"), x, {"units": units.get(name, "")})
+            for name, x in found.items()
+        },
+        coords={"time": ("tick", pair.tick * np.arange(1, ticks + 1), {"units": "ms"})},
+        attrs={"kind": kind, "seed": int(seed), "tick_ms": pair.tick},
+    )
+
+
+@dataclass(frozen=True)
+class PairBlock:
+    """Some ticks of all pairs, arrays (tick, pair, neuron), as of :func:`simulate_pairs`.
+
+    Attributes:
+        start: the first tick.
+    """
+
+    start: int
+    spikes: NDArray[np.uint8]
+    outcomes: NDArray[np.uint8] | None = None
+    settings: NDArray[np.uint8] | None = None
+    angle: NDArray[np.float32] | None = None
+    voltage: NDArray[np.float32] | None = None
+
+
+def pair_blocks(
+    ticks: int,
+    pairs: int,
+    kind: str,
+    pair: QlifPair,
+    *,
+    current: ArrayLike = 1.2,
+    seed: int = 0,
+    table: ArrayLike | None = None,
+    voltages: bool = False,
+) -> Iterator[PairBlock]:
+    """:func:`simulate_pairs`, some ticks at a time, whose memory does not grow with the ticks.
+
+    Raises ``QlifError`` on the first block, as :func:`simulate_pairs` does.
+    """
     ticks, pairs = _count("ticks", ticks), _count("pairs", pairs)
     if kind not in KINDS:
         raise QlifError(f"kind: wanted one of {', '.join(KINDS)}, got {kind!r}")
@@ -210,13 +270,8 @@ def simulate_pairs(
     scale = pair.noise * math.sqrt(-math.expm1(-2 * pair.tick / pair.tau))
     # V → decay V + input, input = (1 − decay) V∞
     push = (pair.rest + pair.resistance * drive) * -math.expm1(-pair.tick / pair.tau)
-    held_ticks = math.ceil(pair.refractory / pair.tick - 1e-9)
-    shape = (ticks, 2, pairs)
-    spikes = np.empty(shape, dtype=np.bool_)
-    outcomes = np.empty(shape if draw else (0, 2, pairs), dtype=np.bool_)
-    chosen = np.empty(shape if draw else (0, 2, pairs), dtype=np.float32 if pair.slope else bool)
-    record = np.empty(shape if voltages else (0, 2, pairs), dtype=np.float32)
-
+    # longer than the run is as long as the run
+    held_ticks = min(math.ceil(pair.refractory / pair.tick - 1e-9), ticks)
     v = np.full((2, pairs), pair.rest)
     reached, held = np.empty((2, pairs)), np.empty((2, pairs), dtype=np.bool_)
     # tick until which a neuron is held
@@ -226,35 +281,43 @@ def simulate_pairs(
     # where a tick's bits are in a row of candidates, setting after setting
     steps, column = np.array([[pair.sizes[1] * pairs], [pairs]]), np.arange(pairs)
     block = max(1, BLOCK // pairs)
+    before = np.zeros((2, pairs), dtype=np.bool_)
     for start in range(0, ticks, block):
         stop = min(start + block, ticks)
+        shape = (stop - start, 2, pairs)
+        spikes = np.empty(shape, dtype=np.bool_)
+        outcomes = np.empty(shape if draw else (0, 2, pairs), dtype=np.bool_)
+        chosen = np.empty(
+            shape if draw else (0, 2, pairs), dtype=np.float32 if pair.slope else bool
+        )
+        record = np.empty(shape if voltages else (0, 2, pairs), dtype=np.float32)
         normal = noise.standard_normal((stop - start, 2, pairs))
         normal *= scale
         normal += push[start:stop, :, None]
         uniform = bits.random((stop - start, 2, pairs) if draw else 0)
         rows = table_bits(uniform).reshape(stop - start, 2, -1) if table_bits else None
         if rows is not None and pair.sizes == (1, 1):
-            outcomes[start:stop], chosen[start:stop] = rows, False
-        for k in range(start, stop):
+            outcomes[:], chosen[:] = rows, False
+        for k in range(stop - start):
             fired = spikes[k]
             if linear_bits:
                 np.subtract(v, pair.level, out=reached)
                 reached *= pair.slope
                 reached += angles
                 chosen[k] = reached
-                outcomes[k] = linear_bits(reached, uniform[k - start])
+                outcomes[k] = linear_bits(reached, uniform[k])
             elif rows is not None and pair.sizes != (1, 1):
                 index = np.greater_equal(v, pair.level, out=chosen[k])
                 index &= several
                 place = index * steps
                 place[0] += place[1]
                 place[0] += column
-                rows[k - start].take(place[0], axis=1, out=outcomes[k], mode="clip")
+                rows[k].take(place[0], axis=1, out=outcomes[k], mode="clip")
             v *= decay
-            v += normal[k - start]
-            if kind == "coupled" and k:
-                v += pair.kick * spikes[k - 1, ::-1]
-            np.greater_equal(until, k, out=held)
+            v += normal[k]
+            if kind == "coupled" and start + k:
+                v += pair.kick * (spikes[k - 1] if k else before)[::-1]
+            np.greater_equal(until, start + k, out=held)
             np.copyto(v, pair.reset, where=held)
             if draw:
                 np.multiply(outcomes[k], pair.coupling, out=reached)
@@ -263,27 +326,23 @@ def simulate_pairs(
             else:
                 np.greater_equal(v, pair.threshold, out=fired)
             np.copyto(v, pair.reset, where=fired)
-            np.copyto(until, k + held_ticks, where=fired)
+            np.copyto(until, start + k + held_ticks, where=fired)
             if voltages:
                 record[k] = v
-    found: dict[str, NDArray[Any]] = {"spikes": spikes.view(np.uint8)}
-    if draw:
-        found["outcomes"] = outcomes.view(np.uint8)
-        if pair.slope:
-            found["angle"] = chosen
-        else:
-            found["settings"] = chosen.view(np.uint8)
-    if voltages:
-        found["voltage"] = record
-    units = {"angle": "rad", "voltage": "mV"}
-    return xr.Dataset(
-        {
-            name: (("tick", "pair", "neuron"), x.transpose(0, 2, 1), {"units": units.get(name, "")})
-            for name, x in found.items()
-        },
-        coords={"time": ("tick", pair.tick * np.arange(1, ticks + 1), {"units": "ms"})},
-        attrs={"kind": kind, "seed": int(seed), "tick_ms": pair.tick},
-    )
+        before = spikes[-1]
+        yield PairBlock(
+            start,
+            _by_pair(spikes.view(np.uint8)),
+            _by_pair(outcomes.view(np.uint8)) if draw else None,
+            _by_pair(chosen.view(np.uint8)) if draw and not pair.slope else None,
+            _by_pair(chosen) if draw and pair.slope else None,
+            _by_pair(record) if voltages else None,
+        )
+
+
+def _by_pair(values: NDArray[Any]) -> NDArray[Any]:
+    """(tick, neuron, pair) → (tick, pair, neuron)."""
+    return values.transpose(0, 2, 1)
 
 
 def _bits_of(

@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..spiqgan.spike_statistics import SpikeError, checked_raster
+from .bit_rasters import BitRaster, group_blocks
 
 __all__ = [
     "Measure",
@@ -54,17 +55,16 @@ class Measure:
     stderr: Any
 
 
-def firing_rate(raster: ArrayLike) -> Measure:
+def firing_rate(raster: ArrayLike | BitRaster) -> Measure:
     """Spikes a tick of each neuron, shape (2,).
 
     Raises:
         SpikeError: no zeros and ones of shape (ticks, pairs, 2).
     """
-    x = _checked(raster)
-    return _jackknife(x.mean(axis=0), lambda total, pairs: total / pairs)
+    return _jackknife(_parts(raster, lambda x: x.mean(axis=0)), lambda total, pairs: total / pairs)
 
 
-def synchrony(raster: ArrayLike, window: int = 1) -> Measure:
+def synchrony(raster: ArrayLike | BitRaster, window: int = 1) -> Measure:
     """Fraction of spikes with one of the partner at most ``window`` ticks before or after.
 
     (C_A + C_B)/(N_A + N_B), C_i of the N_i spikes of neuron i being coincident.
@@ -76,11 +76,11 @@ def synchrony(raster: ArrayLike, window: int = 1) -> Measure:
     Raises:
         SpikeError: as of :func:`firing_rate`, or a window that is no whole number >= 0.
     """
-    x = _checked(raster)
-    return _jackknife(_coincidences(x, window)[:, :2], lambda total, _: _ratio(*total.T))
+    parts = _parts(raster, lambda x: _coincidences(x, window)[:, :2])
+    return _jackknife(parts, lambda total, _: _ratio(*total.T))
 
 
-def coincidence_factor(raster: ArrayLike, window: int = 1) -> Measure:
+def coincidence_factor(raster: ArrayLike | BitRaster, window: int = 1) -> Measure:
     """Γ = (N_coinc − ⟨N_coinc⟩) / (½(N_A + N_B) 𝒩), 0 by chance and 1 for trains that coincide.
 
     N_coinc = (C_A + C_B)/2 as in :func:`synchrony`. By chance, if the partner fired with its own
@@ -96,16 +96,15 @@ def coincidence_factor(raster: ArrayLike, window: int = 1) -> Measure:
     Raises:
         SpikeError: as of :func:`synchrony`.
     """
-    x = _checked(raster)
 
     def factor(total: FloatArray, _: int) -> FloatArray:
         found, spikes, chance = total.T
         return _ratio(found - chance, spikes - chance)
 
-    return _jackknife(_coincidences(x, window), factor)
+    return _jackknife(_parts(raster, lambda x: _coincidences(x, window)), factor)
 
 
-def count_correlation(raster: ArrayLike, window: int) -> Measure:
+def count_correlation(raster: ArrayLike | BitRaster, window: int) -> Measure:
     """Correlation of the two neurons' spike counts in windows that follow each other.
 
     r = Σ_p cov_p(n_A, n_B) / √(Σ_p var_p(n_A) Σ_p var_p(n_B)), moments over the windows of a pair
@@ -118,19 +117,24 @@ def count_correlation(raster: ArrayLike, window: int) -> Measure:
     Raises:
         SpikeError: as of :func:`firing_rate`, or a window that is not as wanted.
     """
-    x = _checked(raster)
     size = _whole("window", window, 1)
-    windows = len(x) // size
-    if windows < 2:
-        raise SpikeError(f"window: wanted at most half of {len(x)} ticks, got {size}")
-    counts = x[: windows * size].reshape(windows, size, *x.shape[1:]).sum(axis=1, dtype=np.float64)
-    counts -= counts.mean(axis=0)
-    a, b = counts[..., 0], counts[..., 1]
-    parts = np.stack([(a * b).sum(axis=0), (a * a).sum(axis=0), (b * b).sum(axis=0)], axis=-1)
-    return _jackknife(parts, lambda t, _: _ratio(t[:, 0], np.sqrt(t[:, 1] * t[:, 2])))
+
+    def moments(x: Raster) -> FloatArray:
+        windows = len(x) // size
+        if windows < 2:
+            raise SpikeError(f"window: wanted at most half of {len(x)} ticks, got {size}")
+        cut = x[: windows * size].reshape(windows, size, *x.shape[1:])
+        counts = cut.sum(axis=1, dtype=np.float64)
+        counts -= counts.mean(axis=0)
+        a, b = counts[..., 0], counts[..., 1]
+        return np.stack([(a * b).sum(axis=0), (a * a).sum(axis=0), (b * b).sum(axis=0)], axis=-1)
+
+    return _jackknife(
+        _parts(raster, moments), lambda t, _: _ratio(t[:, 0], np.sqrt(t[:, 1] * t[:, 2]))
+    )
 
 
-def first_spike_latency(raster: ArrayLike) -> Measure:
+def first_spike_latency(raster: ArrayLike | BitRaster) -> Measure:
     """Mean number of ticks up to and including a neuron's first spike, shape (2,).
 
     Neurons that never fire are left out: if many do, the mean is that of the fast ones.
@@ -138,35 +142,43 @@ def first_spike_latency(raster: ArrayLike) -> Measure:
     Raises:
         SpikeError: as of :func:`firing_rate`.
     """
-    x = _checked(raster)
-    fires = x.any(axis=0)
-    first = np.where(fires, x.argmax(axis=0) + 1.0, 0.0)
-    parts = np.concatenate([first, fires], axis=-1)
+
+    def firsts(x: Raster) -> FloatArray:
+        fires = x.any(axis=0)
+        first = np.where(fires, x.argmax(axis=0) + 1.0, 0.0)
+        return np.concatenate([first, fires], axis=-1)
+
+    parts = _parts(raster, firsts)
     return _jackknife(parts, lambda total, _: _ratio(total[:, :2], total[:, 2:]))
 
 
-def spike_synchronisation(raster: ArrayLike) -> Measure:
+def spike_synchronisation(raster: ArrayLike | BitRaster) -> Measure:
     """Fraction of spikes that are coincident in the sense of :func:`train_synchronisation`.
 
     Over the spikes of all pairs. Raises ``SpikeError`` as of :func:`firing_rate`.
     """
-    x = _checked(raster)
-    span = (0.0, float(len(x)))
-    parts = [
-        (_adaptive(a, b, span) + _adaptive(b, a, span), len(a) + len(b)) for a, b in _trains(x)
-    ]
-    return _jackknife(np.array(parts, dtype=float), lambda total, _: _ratio(*total.T))
+
+    def coincident(x: Raster) -> FloatArray:
+        span = (0.0, float(len(x)))
+        rows = [
+            (_adaptive(a, b, span) + _adaptive(b, a, span), len(a) + len(b)) for a, b in _trains(x)
+        ]
+        return np.array(rows, dtype=float)
+
+    return _jackknife(_parts(raster, coincident), lambda total, _: _ratio(*total.T))
 
 
-def spike_distance(raster: ArrayLike) -> Measure:
+def spike_distance(raster: ArrayLike | BitRaster) -> Measure:
     """Mean over pairs of :func:`train_distance`; 0 for equal trains.
 
     Raises ``SpikeError`` as of :func:`firing_rate`.
     """
-    x = _checked(raster)
-    span = (0.0, float(len(x)))
-    parts = np.array([[_distance(a, b, span)] for a, b in _trains(x)])
-    return _jackknife(parts, lambda total, pairs: total[:, 0] / pairs)
+
+    def distances(x: Raster) -> FloatArray:
+        span = (0.0, float(len(x)))
+        return np.array([[_distance(a, b, span)] for a, b in _trains(x)])
+
+    return _jackknife(_parts(raster, distances), lambda total, pairs: total[:, 0] / pairs)
 
 
 def train_synchronisation(first: ArrayLike, second: ArrayLike, span: tuple[float, float]) -> float:
@@ -307,6 +319,11 @@ def _jackknife(parts: FloatArray, figure: Callable[[FloatArray, int], Any]) -> M
 def _ratio(above: FloatArray, below: FloatArray) -> FloatArray:
     some = below > 0
     return np.where(some, above / np.where(some, below, 1.0), np.nan)
+
+
+def _parts(raster: ArrayLike | BitRaster, of: Callable[[Raster], FloatArray]) -> FloatArray:
+    """What is summed of each pair (pairs, …): a packed raster is read some pairs at a time."""
+    return np.concatenate([of(_checked(x)) for (x,) in group_blocks(raster)])
 
 
 def _checked(raster: ArrayLike) -> Raster:

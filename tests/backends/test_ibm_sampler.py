@@ -294,7 +294,7 @@ class TestTokens:
         assert loopback.submissions() == 5
         assert len(loopback.sessions) == 1
         assert sampler.targets is targets
-        assert {row.state for row in sampler._ledger.jobs()} == {"done"}
+        assert {row.state for row in sampler.ledger.jobs()} == {"done"}
         loopback.revoke_tokens()
         sampler.close()
         assert not next(iter(loopback.sessions.values())).accepting_jobs
@@ -358,6 +358,6 @@ class TestTokens:
         loopback.revoke_tokens()
         job.cancel()
         assert job.cancelled()
-        assert [row.state for row in sampler._ledger.jobs()] == ["cancelled"]
+        assert [row.state for row in sampler.ledger.jobs()] == ["cancelled"]
         with pytest.raises(DeviceFault, match="cannot be cancelled"):
             job.cancel()

@@ -125,7 +125,9 @@ def test_a_run_gives_the_numbers_that_version_0_1_gave(name, golden):
         values = wanted[key]
         found = run.data[key].values
         if values.dtype.kind == "f":
-            np.testing.assert_allclose(found, values, rtol=1e-9, atol=1e-12, err_msg=key)
+            # a difference of two values of E; the pinned one of lmg-replay is 5e-12 off
+            floor = 1e-11 if key == "step_error" else 1e-12
+            np.testing.assert_allclose(found, values, rtol=1e-9, atol=floor, err_msg=key)
         else:
             assert found.astype(values.dtype).tolist() == values.tolist(), key
     found = plain(run.result)
@@ -307,7 +309,8 @@ def test_a_journal_of_an_earlier_version_is_refused_in_one_line(tmp_path):
     folder = copied("lmg-replay", tmp_path)
     unfinished(folder)
     record = tomllib.loads((folder / "run.toml").read_text())
-    del record["run"]["format"]
+    # no line of a file was sealed then
+    del record["run"]["format"], record["run"]["sealed"]
     (folder / "run.toml").write_text(tomli_w.dumps(record))
     done = command("resume", "cut", cwd=tmp_path)
     assert done.code == 2

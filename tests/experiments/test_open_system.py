@@ -154,7 +154,7 @@ def test_homeostasis_holds_the_spins_that_would_go_down(tmp_path):
 
 def test_the_exact_loop_is_the_master_equation_under_its_own_stimulation():
     m = model(controller="homeostasis", target=-0.2, time=6, steps=12)
-    etas = m.controls[-1].etas
+    etas = m.etas
     assert etas.shape == (12,)
     again = simulate_open_system(
         2, (m.bath, m.stimulus_of(etas)), "up", m.times, scaling="1/N", allow_negative=True

@@ -1,6 +1,5 @@
 """Run directories: durable, atomic, and clear about what is wrong with them."""
 
-import json
 import os
 from pathlib import Path
 
@@ -92,7 +91,7 @@ def test_a_second_process_is_refused(tmp_path):
 
 def test_a_failed_write_leaves_the_old_file(tmp_path):
     run = new(tmp_path)
-    run.write("result.json", json.dumps({"a": 1}).encode())
+    run.write_result({"a": 1})
 
     def breaks(path):
         path.write_bytes(b"{half")

@@ -273,8 +273,11 @@ def test_other_mistakes_with_files_are_named(tmp_path):
     with pytest.raises(ConfigError, match=r"data: wanted 600 packed bits in short.npz, got 592"):
         load_spikes(tmp_path / "short.npz", bin_s=0.02)
     np.save(tmp_path / "flat.npy", FLAT)
-    with pytest.raises(ConfigError, match="trials: wanted a divisor of 200 bins, got 3"):
-        load_spikes(tmp_path / "flat.npy", bin_s=0.02, trials=3)
+    with pytest.raises(ConfigError, match="trials: wanted at most 200, a bin each, got 201"):
+        load_spikes(tmp_path / "flat.npy", bin_s=0.02, trials=201)
+    np.savez(tmp_path / "repeats.npz", spikes=FLAT, bin_s=0.02, repeats=3)
+    with pytest.raises(ConfigError, match=r"data: wanted repeats .* divide 200 bins, got 3"):
+        load_spikes(tmp_path / "repeats.npz")
     with pytest.raises(ConfigError, match=r"bin_s: wanted a width in seconds, .*got none"):
         load_spikes(tmp_path / "flat.npy")
     for width in (np.nan, 0.0):

@@ -634,6 +634,7 @@ def test_a_finished_folder_is_whole(folder):
     assert names <= {file.name for file in folder.iterdir()}
     result = json.loads((folder / "result.json").read_text())
     assert result["run_dir"] == str(folder)
+    assert result["recording"] == DATA.recording.to_dict()
     held = xr.load_dataset(folder / "result.nc", engine="h5netcdf")
     assert list(held.source.values)[:3] == ["data", "training", "generator"]
     assert held.attrs["entangling"] == 1
@@ -654,7 +655,7 @@ def test_the_report_stands_alone_and_says_what_was_simulated(folder):
         "nothing here is beyond such a computer",
         verdict(json.loads((folder / "result.json").read_text()))[1],
         "dichotomised Gaussian", "independent neurons", "noise floor", "windows of 12 trials",
-        "logical", DATA.source,
+        "logical", DATA.source, "made so", "synthetic spikes", "spikes kept 100 %",
     ):  # fmt: skip
         assert wanted in text, wanted
     # three records passed the check, the worst at 2e-15

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -618,8 +619,10 @@ def test_a_series_and_a_number_of_one_name_are_both_kept(swept):
 
 def test_a_sweep_of_an_earlier_version_is_refused_in_one_line(finished, tmp_path):
     cut = copied(finished[0], tmp_path / "sweep")
-    record = (cut / "sweep.toml").read_text()
-    (cut / "sweep.toml").write_text(record.replace("format = 2\n", ""))
+    # nothing was sealed then: neither the record nor the lines of the journal
+    record = (cut / "sweep.toml").read_text().partition("\n")[2]
+    record = record.replace("format = 2\n", "").replace("sealed = true\n", "")
+    (cut / "sweep.toml").write_text(record)
     done = qbrain("resume", "sweep", cwd=tmp_path, check=False)
     assert done.returncode == 2
     assert "wanted a sweep of format 2" in done.stderr
@@ -868,7 +871,52 @@ def test_an_interrupt_ends_it_in_one_line(tmp_path):
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
-    assert err == "qbrain: interrupted; go on with: qbrain resume DIR\n"
+    assert err == "qbrain: interrupted; go on with: qbrain resume cut\n"
+
+
+@pytest.mark.slow
+def test_nobody_else_can_send_work_to_the_workers_of_this_machine():
+    """A scheduler takes code from whoever is let in: that is who has this process's keys."""
+    with sweep_cluster.open_client(None, 2, None) as client:
+        address = client.scheduler.address
+        assert address.startswith("tls://127.0.0.1:")
+        assert client.submit(sum, [1, 2]).result(timeout=60) == 3
+        for stranger in (address, address.replace("tls", "tcp")):
+            with pytest.raises((OSError, ValueError, TypeError, RuntimeError)):
+                Client(stranger, timeout=3).submit(sum, [1, 2]).result(timeout=3)
+
+
+DAMAGES = {
+    "empty": lambda raw: b"",
+    "half": lambda raw: raw[: len(raw) // 2],
+    "a bit": lambda raw: (
+        raw[: len(raw) // 3] + bytes([raw[len(raw) // 3] ^ 1]) + raw[len(raw) // 3 + 1 :]
+    ),
+    "null bytes": lambda raw: raw[:40] + bytes(30) + raw[70:],
+    "twice": lambda raw: raw + raw,
+    "another digit": lambda raw: re.sub(rb"[1-8](?=\D*$)", b"9", raw, count=1),
+    "first line gone": lambda raw: raw.partition(b"\n")[2],
+}
+
+
+@pytest.mark.parametrize("name", ["sweep.toml", "points.jsonl", "result.json"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_sweep_is_refused_or_the_same(name, damage, finished, cluster, tmp_path):
+    cut = tmp_path / "sweep"
+    shutil.copytree(finished[0], cut)
+    (cut / name).write_bytes(DAMAGES[damage]((cut / name).read_bytes()))
+    done = qbrain("resume", "sweep", "--json", cwd=tmp_path, check=False)
+    if done.returncode:
+        assert done.returncode == 2
+        assert f"sweep/{name}" in done.stderr
+        assert done.stderr.count("\n") == 1
+        return
+    whole = finished[0] / "sweep.nc"
+    assert (cut / "sweep.nc").read_bytes() == whole.read_bytes()
+    assert (
+        json.loads(done.stdout)["failed"]
+        == json.loads((finished[0] / "result.json").read_text())["failed"]
+    )
 
 
 @pytest.mark.slow

@@ -2,16 +2,17 @@
 
 The genuine ``qiskit-ibm-runtime`` client runs against it by environment alone
 (:meth:`LoopbackIBM.environment`). It answers what that client asks for, in the form that it
-decodes, and runs what it is sent on the calibration of a real device.
+decodes, refuses what IBM refuses (:mod:`.limits`), and runs what it is sent on the calibration of
+a real device.
 
-Error codes 1002, 1007, 1200, 1201, 1202, 1205, 1291, 1352 and 1517 mean what they mean at IBM; the
-others stand in for codes that could not be looked up, and nobody should tell them apart.
+Error codes 1002, 1004, 1007, 1200, 1201, 1202, 1204, 1205, 1208, 1291, 1352, 1517 and 6050 mean
+what they mean at IBM; the others stand in for codes that could not be looked up, and nobody should
+tell them apart.
 """
 
 from __future__ import annotations
 
 import base64
-import contextlib
 import datetime
 import hashlib
 import hmac
@@ -25,15 +26,19 @@ import time
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from .device import Device, Outcome, ProgramError, open_device
+from .faults import FOREVER, ApiError, Fault
+from .limits import DeviceState, Limits
+from .orders import Orders
+from .records import Job, Request, SessionRecord
+from .wire import HttpServer, decoded
 
-__all__ = ["Fault", "Job", "LoopbackIBM", "Request", "SessionRecord"]
+__all__ = ["FOREVER", "Fault", "Job", "LoopbackIBM", "Request", "SessionRecord"]
 
 HOST = "127.0.0.1"
 BASE = "/experimental"
@@ -48,118 +53,7 @@ LOGGED_REQUESTS = 50_000
 MOST_JOBS_A_PAGE = 200
 
 
-@dataclass
-class Request:
-    """One request as it came, and what it was answered."""
-
-    method: str
-    path: str
-    query: dict[str, list[str]]
-    headers: dict[str, str]
-    body: bytes
-    status: int = 0
-    fault: str = ""
-    time: float = field(default_factory=time.time)
-
-
-@dataclass
-class Job:
-    """One submitted job."""
-
-    id: str
-    backend: str
-    program: str
-    created: float
-    tags: list[str] = field(default_factory=list)
-    session_id: str | None = None
-    private: bool = False
-    cost: int | None = None
-    calibration_id: str | None = None
-    state: str = "QUEUED"
-    reason: str = ""
-    reason_code: int | None = None
-    running: float | None = None
-    finished: float | None = None
-    quantum_seconds: float = 0.0
-    params: dict[str, Any] = field(default_factory=dict, repr=False)
-    result: str = field(default="", repr=False)
-
-
-@dataclass
-class SessionRecord:
-    """One session (mode ``dedicated``) or batch (mode ``batch``)."""
-
-    id: str
-    backend: str
-    mode: str
-    max_ttl: int
-    created: float
-    accepting_jobs: bool = True
-    closed: float | None = None
-    # closes by itself after so many jobs have been taken, if set
-    jobs_left: int | None = None
-
-
-@dataclass
-class Fault:
-    """What is to go wrong with the next requests that match.
-
-    Attributes:
-        kind: ``status`` (answer with an error), ``cut`` (half of the answer, then hang up),
-            ``drop`` (hang up without an answer) or ``delay`` (answer late).
-        count: how many requests it strikes.
-        skip: how many matching requests it lets pass first.
-        method: ``GET``, ``POST``...; any if empty.
-        path: regular expression searched for in the path; any if empty.
-        after: let the request take effect first, so that the client does not learn of it.
-        status: of kind ``status``.
-        retry_after: seconds for the header of that name.
-        seconds: of kind ``delay``.
-    """
-
-    kind: str
-    count: int = 1
-    skip: int = 0
-    method: str = ""
-    path: str = ""
-    after: bool = False
-    status: int = 500
-    retry_after: int | None = None
-    seconds: float = 0.0
-
-    def strikes(self, method: str, path: str) -> bool:
-        """Whether it strikes this request; counts."""
-        if self.count <= 0 or (self.method and self.method != method):
-            return False
-        if not re.search(self.path, path):
-            return False
-        if self.skip > 0:
-            self.skip -= 1
-            return False
-        self.count -= 1
-        return True
-
-
-class ApiError(Exception):
-    """An answer in the form of IBM's errors."""
-
-    def __init__(self, status: int, code: int, message: str, solution: str = "") -> None:
-        super().__init__(message)
-        self.status = status
-        self.body = {
-            "errors": [
-                {
-                    "code": code,
-                    "message": message,
-                    "solution": solution,
-                    "more_info": "https://cloud.ibm.com/apidocs/quantum-computing#error-handling",
-                }
-            ],
-            "trace": secrets.token_hex(8),
-        }
-
-
-class LoopbackIBM:
+class LoopbackIBM(Orders):
     """The server; a context manager that serves while it is open.
 
     Args:
@@ -167,7 +61,8 @@ class LoopbackIBM:
         port: 0 for any free one.
         seed: of all results (see :meth:`Device.run`); None for fresh randomness.
         token: the API key that it takes.
-        instance: CRN of the one instance of the account.
+        instance: CRN of the account's instance.
+        more_instances: CRNs of further ones; jobs, sessions and usage are an instance's own.
         plan: ``open`` refuses sessions; any other name takes them.
         queue_seconds: how long a job stays queued at least.
         run_seconds: how long a job runs at least.
@@ -175,7 +70,13 @@ class LoopbackIBM:
         idle_noise: see :class:`Device`.
         directory: keeps jobs, results and sessions here, so that a server started again on the
             same directory and port goes on where this one ended.
-        usage_limit_seconds: of the instance.
+        usage_limit_seconds: of an instance.
+        out_of_usage: ``queue`` keeps the jobs of an instance whose time is used up waiting, as
+            IBM says of itself; ``refuse`` does not take them.
+        limits: see :class:`.limits.Limits`.
+        validation: ``submit`` refuses what is beyond the limits at once; ``job`` takes it and lets
+            the job fail, as IBM does where its validation comes after the request.
+        list_lag_seconds: how long a job is not in the list of jobs after it was taken.
     """
 
     def __init__(
@@ -192,8 +93,17 @@ class LoopbackIBM:
         token_seconds: int = 3600,
         idle_noise: bool = False,
         directory: str | os.PathLike[str] | None = None,
-        usage_limit_seconds: int = 36_000,
+        usage_limit_seconds: float = 36_000,
+        more_instances: Iterable[str] = (),
+        out_of_usage: str = "queue",
+        limits: Limits | None = None,
+        validation: str = "submit",
+        list_lag_seconds: float = 0.0,
     ) -> None:
+        if out_of_usage not in ("queue", "refuse"):
+            raise ValueError(f"out_of_usage: wanted queue or refuse, got {out_of_usage!r}")
+        if validation not in ("submit", "job"):
+            raise ValueError(f"validation: wanted submit or job, got {validation!r}")
         self.devices = {name: open_device(name, idle_noise) for name in devices}
         self.port = port
         self.seed = seed
@@ -204,16 +114,23 @@ class LoopbackIBM:
         self.run_seconds = run_seconds
         self.token_seconds = token_seconds
         self.usage_limit_seconds = usage_limit_seconds
+        self.more_instances = list(more_instances)
+        self.out_of_usage = out_of_usage
+        self.limits = Limits() if limits is None else limits
+        self.validation = validation
+        self.list_lag_seconds = list_lag_seconds
+        self.states: dict[str, DeviceState] = {}
         self.held = False
         self.jobs: dict[str, Job] = {}
         self.sessions: dict[str, SessionRecord] = {}
         self.faults: list[Fault] = []
         self.log: deque[Request] = deque(maxlen=LOGGED_REQUESTS)
         self._generation = 0
+        self._clearings = 0
         self._doomed: list[tuple[str, int]] = []
         self._lock = threading.RLock()
         self._wake = threading.Condition(self._lock)
-        self._http: _Server | None = None
+        self._http: HttpServer | None = None
         self._worker: threading.Thread | None = None
         self._reopening: threading.Timer | None = None
         self._parked: socket.socket | None = None
@@ -277,26 +194,8 @@ class LoopbackIBM:
         }
 
     def _serve(self, listener: socket.socket) -> None:
-        self._http = _Server(listener, self)
+        self._http = HttpServer(listener, self)
         self._http.begin()
-
-    # ---- faults to order
-
-    def fail(self, status: int = 500, **where: Any) -> None:
-        """Answer the next requests with an error (see :class:`Fault` for the choice of which)."""
-        self._add(Fault("status", status=status, **where))
-
-    def cut(self, **where: Any) -> None:
-        """Cut the next answers in half. What they answer has happened."""
-        self._add(Fault("cut", after=True, **where))
-
-    def drop(self, **where: Any) -> None:
-        """Hang up on the next requests without an answer."""
-        self._add(Fault("drop", **where))
-
-    def delay(self, seconds: float, **where: Any) -> None:
-        """Answer the next requests late."""
-        self._add(Fault("delay", seconds=seconds, **where))
 
     def refuse(self, seconds: float) -> None:
         """Hang up on everybody and refuse connections for a while; returns at once."""
@@ -317,55 +216,6 @@ class LoopbackIBM:
             if self._parked is not None:
                 listener, self._parked = self._parked, None
                 self._serve(listener)
-
-    def revoke_tokens(self) -> None:
-        """Let every access token given out so far be invalid from now on."""
-        with self._lock:
-            self._generation += 1
-
-    def fail_jobs(self, count: int = 1, reason: str = "Internal error.", code: int = 9999) -> None:
-        """Let the next jobs that are run fail."""
-        with self._lock:
-            self._doomed += [(reason, code)] * count
-
-    def hold(self) -> None:
-        """Keep jobs queued until :meth:`release`."""
-        self.held = True
-
-    def release(self) -> None:
-        """Run jobs again."""
-        with self._wake:
-            self.held = False
-            self._wake.notify_all()
-
-    def cancel_job(self, job_id: str | None = None) -> None:
-        """Cancel a job (the newest, if not named) on the server's side."""
-        with self._lock:
-            job = self.jobs[job_id] if job_id else list(self.jobs.values())[-1]
-            self._finish(job, "CANCELLED", "Cancelled by an administrator.")
-
-    def close_session(self, session_id: str | None = None, after_jobs: int = 0) -> None:
-        """End a session (the newest, if not named) now, or once it has taken that many jobs more.
-
-        Jobs still queued in it fail.
-        """
-        with self._lock:
-            session = self.sessions[session_id] if session_id else list(self.sessions.values())[-1]
-            if after_jobs > 0:
-                session.jobs_left = after_jobs
-                return
-            self._close(session, "FAILED", "The session was closed before the job could run.")
-
-    def clear(self) -> None:
-        """Take back all faults that have not struck yet."""
-        with self._lock:
-            self.faults.clear()
-            self._doomed.clear()
-        self.release()
-
-    def _add(self, fault: Fault) -> None:
-        with self._lock:
-            self.faults.append(fault)
 
     def control(self, order: dict[str, Any]) -> dict[str, Any]:
         """Carry out ``{"do": <method>, <its arguments>}`` or ``{"set": {<attribute>: value}}``."""
@@ -396,7 +246,7 @@ class LoopbackIBM:
                 "sessions": {s.id: self._session_state(s) for s in self.sessions.values()},
                 "requests": len(self.log),
                 "submissions": self.submissions(),
-                "faults": [asdict(fault) for fault in self.faults if fault.count > 0],
+                "faults": [fault.record() for fault in self.faults if fault.count > 0],
                 "held": self.held,
             }
 
@@ -434,19 +284,38 @@ class LoopbackIBM:
         if self.held:
             return None
         due = time.time() - self.queue_seconds
+        waiting = (job for job in self.jobs.values() if job.state == "QUEUED")
         return next(
-            (job for job in self.jobs.values() if job.state == "QUEUED" and job.created <= due),
+            (
+                job
+                for job in waiting
+                if job.created <= due
+                and self._state_of(job.backend).runs
+                and not self._used_up(job.instance)
+            ),
             None,
         )
+
+    def _state_of(self, name: str) -> DeviceState:
+        return self.states.get(name, DeviceState())
+
+    def _used(self, instance: str) -> float:
+        return sum(job.quantum_seconds for job in self.jobs.values() if job.instance == instance)
+
+    def _used_up(self, instance: str) -> bool:
+        return self._used(instance) >= self.usage_limit_seconds
 
     def _execute(self, job: Job, doom: tuple[str, int] | None) -> None:
         outcome: Outcome | None = None
         code: int | None = None
         reason = trace = ""
+        device = self.devices[job.backend]
         try:
             if doom is not None:
                 raise ProgramError(doom[1], doom[0])
-            outcome = self.devices[job.backend].run(job.params, self.seed)
+            if self.validation == "job":
+                self._check(job, device)
+            outcome = device.run(job.params, self.seed)
         except ProgramError as error:
             code, reason = error.code, str(error)
         except Exception as error:
@@ -466,6 +335,17 @@ class LoopbackIBM:
             else:
                 job.result = trace or reason
                 self._finish(job, "FAILED", reason, code)
+
+    def _check(self, job: Job, device: Device) -> None:
+        """Hold a job to the limits after it was taken.
+
+        Raises:
+            ProgramError: beyond them.
+        """
+        try:
+            self.limits.check_job({"params": job.params, "cost": job.cost}, device.configuration)
+        except ApiError as error:
+            raise ProgramError(error.body["errors"][0]["code"], str(error)) from None
 
     def _finish(self, job: Job, state: str, reason: str = "", code: int | None = None) -> None:
         with self._wake:
@@ -552,12 +432,13 @@ class LoopbackIBM:
             return 200, {
                 "items": [
                     {
-                        "crn": self.instance,
-                        "name": "loopback",
+                        "crn": instance,
+                        "name": "loopback" if number == 0 else f"loopback-{number}",
                         "service_plan_unique_id": PLAN_ID,
                         "tags": [],
                         "doc": {"extensions": {"backends": list(self.devices)}},
                     }
+                    for number, instance in enumerate([self.instance, *self.more_instances])
                 ],
                 "limit": 100,
             }
@@ -598,7 +479,7 @@ class LoopbackIBM:
         if not good:
             raise ApiError(401, 1201, "Invalid credentials.", "Check your credentials.")
         crn = request.headers.get("service-crn")
-        if crn is not None and crn != self.instance:
+        if crn is not None and crn not in (self.instance, *self.more_instances):
             raise ApiError(403, 1200, "You are not authorized to perform this action.")
 
     def _valid(self, token: str) -> bool:
@@ -611,8 +492,11 @@ class LoopbackIBM:
         late = claims["exp"] + 1.5 < time.time()
         return claims["generation"] == self._generation and not late
 
+    def _instance_of(self, request: Request) -> str:
+        return request.headers.get("service-crn", self.instance)
+
     def _device(self, name: str) -> Device:
-        if name not in self.devices:
+        if name not in self.devices or self._state_of(name).status == "retired":
             raise ApiError(404, 1007, f"Backend not found: {name}.")
         return self.devices[name]
 
@@ -622,11 +506,13 @@ class LoopbackIBM:
     def backends(self, _: Request) -> tuple[int, Any]:
         rows = []
         for device in self.devices.values():
+            if self._state_of(device.name).status == "retired":
+                continue
             conf = device.configuration
             rows.append(
                 {
                     "name": device.name,
-                    "status": {"name": "online", "reason": "available"},
+                    "status": self._state_of(device.name).listed,
                     "is_simulator": False,
                     "qubits": device.qubits,
                     "physical_qubits": device.qubits,
@@ -644,19 +530,21 @@ class LoopbackIBM:
         return 200, self._device(name).properties
 
     def device_status(self, _: Request, name: str) -> tuple[int, Any]:
-        device = self._device(name)
+        retired = self._state_of(name).status == "retired"
+        device = self.devices[name] if retired else self._device(name)
         return 200, {
             "backend_version": device.configuration.get("backend_version", "1.0.0"),
-            "state": True,
-            "status": "active",
-            "message": "",
+            "state": self._state_of(name).operational,
+            "status": self._state_of(name).status,
+            "message": self._state_of(name).message,
             "length_queue": self._pending(name),
         }
 
-    def usage(self, _: Request) -> tuple[int, Any]:
-        used = sum(job.quantum_seconds for job in self.jobs.values())
+    def usage(self, request: Request) -> tuple[int, Any]:
+        instance = self._instance_of(request)
+        used = self._used(instance)
         return 200, {
-            "instance_id": self.instance,
+            "instance_id": instance,
             "plan_id": PLAN_ID,
             "usage_consumed_seconds": used,
             "usage_limit_seconds": self.usage_limit_seconds,
@@ -667,7 +555,7 @@ class LoopbackIBM:
     # sessions
 
     def open_session(self, request: Request) -> tuple[int, Any]:
-        body = _json(request)
+        body = decoded(request)
         mode = body.get("mode", "dedicated")
         if mode == "dedicated" and self.plan == "open":
             raise ApiError(
@@ -683,16 +571,22 @@ class LoopbackIBM:
             mode=mode,
             max_ttl=int(body.get("max_ttl") or 28_800),
             created=time.time(),
+            instance=self._instance_of(request),
         )
         with self._lock:
             self.sessions[session.id] = session
             self._save_sessions()
         return 200, self._describe_session(session)
 
-    def _session(self, session_id: str) -> SessionRecord:
-        if session_id not in self.sessions:
+    def _session(self, session_id: str, request: Request) -> SessionRecord:
+        session = self.sessions.get(session_id)
+        if session is None or not self._owns(session, request):
             raise ApiError(404, 1211, f"Session not found: {session_id}.")
-        return self.sessions[session_id]
+        return session
+
+    def _owns(self, thing: Job | SessionRecord, request: Request) -> bool:
+        """Whether it is of the instance that is asked; those kept from before name none."""
+        return not thing.instance or thing.instance == self._instance_of(request)
 
     def _describe_session(self, session: SessionRecord) -> dict[str, Any]:
         mine = [job for job in self.jobs.values() if job.session_id == session.id]
@@ -717,36 +611,45 @@ class LoopbackIBM:
             "timestamps": [],
         }
 
-    def session(self, _: Request, session_id: str) -> tuple[int, Any]:
+    def session(self, request: Request, session_id: str) -> tuple[int, Any]:
         with self._lock:
-            return 200, self._describe_session(self._session(session_id))
+            return 200, self._describe_session(self._session(session_id, request))
 
     def change_session(self, request: Request, session_id: str) -> tuple[int, Any]:
         with self._lock:
-            session = self._session(session_id)
-            session.accepting_jobs = bool(_json(request).get("accepting_jobs", True))
+            session = self._session(session_id, request)
+            session.accepting_jobs = bool(decoded(request).get("accepting_jobs", True))
             self._save_sessions()
         return 204, None
 
-    def end_session(self, _: Request, session_id: str) -> tuple[int, Any]:
+    def end_session(self, request: Request, session_id: str) -> tuple[int, Any]:
         with self._lock:
-            self._close(self._session(session_id), "CANCELLED", "The session was closed.")
+            self._close(self._session(session_id, request), "CANCELLED", "The session was closed.")
         return 204, None
 
     # jobs
 
     def submit(self, request: Request) -> tuple[int, Any]:
-        body = _json(request)
+        self.limits.check_payload(len(request.body))
+        body = decoded(request)
         if body.get("program_id") != "executor":
             raise ApiError(404, 1214, f"Program not found: {body.get('program_id')}.")
-        self._device(body.get("backend", ""))
+        if self._state_of(body.get("backend", "")).status == "retired":
+            raise ApiError(
+                400, 1004, "The Backend is not available.", "Use another backend to run the job."
+            )
+        device = self._device(body.get("backend", ""))
         tags = list(body.get("tags") or [])
-        if not all(isinstance(tag, str) and len(tag) <= 86 for tag in tags):
-            raise ApiError(400, 1205, "Job tags: wanted strings of at most 86 characters.")
+        self.limits.check_tags(tags)
+        if self.validation == "submit":
+            self.limits.check_job(body, device.configuration)
         with self._wake:
+            instance = self._instance_of(request)
+            if self.out_of_usage == "refuse" and self._used_up(instance):
+                raise ApiError(403, 1200, "This instance has met its usage limit.")
             session_id = body.get("session_id")
             if session_id is not None:
-                session = self._session(session_id)
+                session = self._session(session_id, request)
                 if not session.accepting_jobs or session.closed is not None:
                     raise ApiError(400, 1217, "Session has been closed.", "Create a new session.")
             job = Job(
@@ -756,6 +659,7 @@ class LoopbackIBM:
                 created=time.time(),
                 tags=tags,
                 session_id=session_id,
+                instance=instance,
                 private=bool(body.get("private", False)),
                 cost=body.get("cost"),
                 calibration_id=body.get("calibration_id"),
@@ -772,10 +676,11 @@ class LoopbackIBM:
             self._wake.notify_all()
             return 200, {"id": job.id, "backend": job.backend, "private": job.private}
 
-    def _job(self, job_id: str) -> Job:
-        if job_id not in self.jobs:
+    def _job(self, job_id: str, request: Request) -> Job:
+        job = self.jobs.get(job_id)
+        if job is None or not self._owns(job, request):
             raise ApiError(404, 1291, f"Job not found. Job ID: {job_id}", "Check the job ID.")
-        return self.jobs[job_id]
+        return job
 
     def _describe(self, job: Job, params: bool) -> dict[str, Any]:
         described: dict[str, Any] = {
@@ -801,7 +706,7 @@ class LoopbackIBM:
             described["session_id"] = job.session_id
         if job.calibration_id:
             described["calibration_id"] = job.calibration_id
-        if params:
+        if params and not job.private:
             described["params"] = job.params
         return described
 
@@ -812,7 +717,12 @@ class LoopbackIBM:
             return query[name][0] if query.get(name) else None
 
         with self._lock:
-            found = list(self.jobs.values())
+            known = time.time() - self.list_lag_seconds
+            found = [
+                job
+                for job in self.jobs.values()
+                if job.created <= known and self._owns(job, request)
+            ]
         for name, value in (
             ("backend", lambda job: job.backend),
             ("program", lambda job: job.program),
@@ -845,18 +755,25 @@ class LoopbackIBM:
     def job(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
             params = request.query.get("exclude_params") != ["true"]
-            return 200, self._describe(self._job(job_id), params)
+            return 200, self._describe(self._job(job_id, request), params)
 
-    def results(self, _: Request, job_id: str) -> tuple[int, Any]:
+    def results(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            job = self._job(job_id)
+            job = self._job(job_id, request)
             if job.state not in FINAL:
                 return 204, None
-            return 200, job.result
+            if not job.private:
+                return 200, job.result
+            # "the results can only be read once [...] these are also deleted from the service"
+            if not job.result:
+                raise ApiError(404, 1291, f"Job results not found. Job ID: {job_id}")
+            result, job.result, job.params = job.result, "", {}
+            self._save(job)
+            return 200, result
 
-    def metrics(self, _: Request, job_id: str) -> tuple[int, Any]:
+    def metrics(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            job = self._job(job_id)
+            job = self._job(job_id, request)
             done = job.state in FINAL
             return 200, {
                 "timestamps": {
@@ -877,31 +794,34 @@ class LoopbackIBM:
                 "qiskit_version": None,
             }
 
-    def logs(self, _: Request, job_id: str) -> tuple[int, Any]:
+    def logs(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            return 200, f"job {self._job(job_id).id}: {self._job(job_id).state}\n"
+            job = self._job(job_id, request)
+            return 200, f"job {job.id}: {job.state}\n"
 
-    def cancel(self, _: Request, job_id: str) -> tuple[int, Any]:
+    def cancel(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            job = self._job(job_id)
+            job = self._job(job_id, request)
             if job.state in FINAL:
                 raise ApiError(409, 3208, f"Job cannot be cancelled: it is {job.state.lower()}.")
             self._finish(job, "CANCELLED")
         return 204, None
 
-    def delete(self, _: Request, job_id: str) -> tuple[int, Any]:
+    def delete(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            job = self._job(job_id)
-            self._finish(job, "CANCELLED")
-            del self.jobs[job_id]
-            if self._directory is not None:
-                (self._directory / f"job-{job_id}.json").unlink(missing_ok=True)
+            self._delete(self._job(job_id, request))
         return 204, None
+
+    def _delete(self, job: Job) -> None:
+        self._finish(job, "CANCELLED")
+        del self.jobs[job.id]
+        if self._directory is not None:
+            (self._directory / f"job-{job.id}.json").unlink(missing_ok=True)
 
     def change_tags(self, request: Request, job_id: str) -> tuple[int, Any]:
         with self._lock:
-            job = self._job(job_id)
-            job.tags = list(_json(request).get("tags", []))
+            job = self._job(job_id, request)
+            job.tags = list(decoded(request).get("tags", []))
             self._save(job)
         return 204, None
 
@@ -911,16 +831,34 @@ ORDERS = (
     "cut",
     "drop",
     "delay",
+    "hang",
+    "trickle",
+    "html",
+    "blank",
+    "alter",
     "refuse",
     "revoke_tokens",
+    "change_account",
     "fail_jobs",
+    "set_device",
     "hold",
     "release",
     "cancel_job",
+    "delete_job",
     "close_session",
     "clear",
 )
-SETTINGS = ("plan", "queue_seconds", "run_seconds", "token_seconds", "seed", "usage_limit_seconds")
+SETTINGS = (
+    "plan",
+    "queue_seconds",
+    "run_seconds",
+    "token_seconds",
+    "seed",
+    "usage_limit_seconds",
+    "out_of_usage",
+    "validation",
+    "list_lag_seconds",
+)
 
 Handler = Callable[..., tuple[int, Any]]
 ROUTES: list[tuple[str, str, Handler]] = [
@@ -945,170 +883,11 @@ ROUTES: list[tuple[str, str, Handler]] = [
 ]
 
 
-# ---- HTTP
-
-
-class _Server(ThreadingHTTPServer):
-    """Serves a bound socket and knows its open connections, so that it can hang up on them."""
-
-    request_queue_size = 64
-
-    def __init__(self, listener: socket.socket, cloud: LoopbackIBM) -> None:
-        super().__init__(listener.getsockname(), _Handler, bind_and_activate=False)
-        self.socket.close()
-        self.socket = listener
-        self.cloud = cloud
-        self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
-        self._thread = threading.Thread(
-            target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        )
-
-    def begin(self) -> None:
-        self.server_activate()
-        self._thread.start()
-
-    def end(self) -> None:
-        self.shutdown()
-        self._thread.join()
-        self.server_close()
-        with self._guard:
-            for connection in self._open:
-                with contextlib.suppress(OSError):
-                    connection.shutdown(socket.SHUT_RDWR)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._guard:
-            self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._guard:
-            self._open.discard(request)
-        super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hung up, or on whom we hung up, is no news."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    # without it, each answer waits 40 ms for the client's acknowledgement
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet; the log is kept by the server."""
-
-    def _handle(self) -> None:
-        cloud = self.server.cloud
-        parts = urlsplit(self.path)
-        length = int(self.headers.get("Content-Length") or 0)
-        request = Request(
-            method=self.command,
-            path=parts.path,
-            query=parse_qs(parts.query),
-            headers={name.lower(): value for name, value in self.headers.items()},
-            body=self.rfile.read(length),
-        )
-        if parts.path == "/control" or parts.path.startswith("/control/"):
-            self._control(request)
-            return
-        with cloud._lock:
-            cloud.log.append(request)
-            fault = next((f for f in cloud.faults if f.strikes(request.method, request.path)), None)
-        request.fault = fault.kind if fault else ""
-        if fault is not None and fault.kind == "delay":
-            time.sleep(fault.seconds)
-            fault = None
-        status, body = 0, None
-        if fault is None or fault.after:
-            try:
-                status, body = cloud.answer(request)
-            except ApiError as error:
-                status, body = error.status, error.body
-            except Exception:
-                status, body = 500, {"errors": [{"code": 1000, "message": traceback.format_exc()}]}
-        headers = {}
-        if fault is not None and fault.kind == "status":
-            status, body = fault.status, _error_of(fault.status)
-            if fault.retry_after is not None:
-                headers["Retry-After"] = str(fault.retry_after)
-        request.status = status
-        kind = fault.kind if fault is not None else ""
-        if kind == "drop":
-            self._hang_up()
-            return
-        self._send(status, body, headers, cut=kind == "cut")
-
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
-
-    def _control(self, request: Request) -> None:
-        cloud = self.server.cloud
-        try:
-            if request.method == "POST":
-                self._send(200, cloud.control(_json(request)))
-            elif request.path == "/control/log":
-                with cloud._lock:
-                    rows = [
-                        {**asdict(entry), "body": entry.body.decode("utf-8", "replace")}
-                        for entry in cloud.log
-                    ]
-                self._send(200, rows)
-            else:
-                self._send(200, cloud.status())
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            self._send(400, {"error": f"{type(error).__name__}: {error}"})
-
-    def _send(
-        self, status: int, body: Any, headers: dict[str, str] | None = None, cut: bool = False
-    ) -> None:
-        text = isinstance(body, str)
-        data = b"" if body is None else (body if text else json.dumps(body)).encode()
-        self.send_response(status)
-        for name, value in (headers or {}).items():
-            self.send_header(name, value)
-        if status != 204:
-            self.send_header("Content-Type", "text/plain" if text else "application/json")
-            self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if status == 204:
-            data = b""
-        self.wfile.write(data[: len(data) // 2] if cut else data)
-        self.wfile.flush()
-        if cut:
-            self._hang_up()
-
-    def _hang_up(self) -> None:
-        self.close_connection = True
-        with contextlib.suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
-
-
 def _bound(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((HOST, port))
     return listener
-
-
-def _error_of(status: int) -> dict[str, Any]:
-    code, message = {
-        429: (1202, "Too many requests received."),
-        401: (1201, "Invalid credentials."),
-        503: (1999, "Planned outage. The service is undergoing maintenance."),
-    }.get(status, (1000, "API Internal error."))
-    return ApiError(status, code, message).body
-
-
-def _json(request: Request) -> dict[str, Any]:
-    try:
-        body = json.loads(request.body or b"{}")
-    except json.JSONDecodeError as error:
-        raise ApiError(400, 3220, f"Payload not valid: {error}") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, 3220, "Payload not valid: wanted an object.")
-    return body
 
 
 def _base64(data: bytes) -> str:

@@ -187,7 +187,7 @@ def _groups() -> dict[tuple[int, str], tuple[ChshEstimate, Measure, Measure]]:
                 )  # fmt: skip
                 model = QlifModel(config)
                 run = model.simulate(kind, model.sessions[0])
-                synchronies[form] = _in_one_tick(run.spikes)
+                synchronies[form] = _in_one_tick(np.asarray(run.spikes))
                 if form == "level":
                     estimate = chsh_of(bell_counts(run, config))
             assert estimate is not None

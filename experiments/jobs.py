@@ -1,0 +1,143 @@
+"""The ledger of jobs that were sent to devices: listed, looked at again, cancelled, forgotten."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+from qbrain.backends.errors import BackendError, DeviceFault
+from qbrain.backends.ibm_service import IBMService
+from qbrain.backends.ledger import JobRecord, Ledger
+
+__all__ = ["cancel", "forget", "look_again", "print_jobs", "refresh"]
+
+_COLUMNS = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
+# of the jobs that are looked at unasked: how many, and for how long the service may take
+_NEWEST, _SOON = 20, 4.0
+_LEDGER_STATE = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
+
+
+def _ledger() -> Ledger:
+    """The ledger, which is only read where it cannot be written."""
+    try:
+        return Ledger()
+    except BackendError:
+        found = Ledger(write=False)
+        if not found.path.exists():
+            raise
+        found.jobs(run="")
+        return found
+
+
+def print_jobs(as_json: bool) -> None:
+    """Every job of the ledger, oldest first, as a table or as one JSON object.
+
+    Raises ``BackendError`` as :class:`~qbrain.backends.ledger.Ledger`.
+    """
+    ledger = _ledger()
+    if as_json:
+        print(json.dumps({"jobs": [record.to_dict() for record in ledger.jobs()]}))
+        return
+    # plain text and plain rows: a ledger may hold a hundred thousand jobs
+    table = [_COLUMNS, *([_cell(x) for x in row] for row in ledger.table(_COLUMNS))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    line = "  ".join(f"{{:<{width}}}" for width in widths)
+    sys.stdout.write("\n".join(line.format(*row).rstrip() for row in table) + "\n")
+
+
+def _cell(value: Any) -> str:
+    return "–" if value is None else str(value)
+
+
+def refresh() -> tuple[int, int]:
+    """Ask the service for the state and the usage of every job that is not known to have ended.
+
+    Returns how many were looked at, and of how many something new was learnt. A job that the
+    service does not know stays as it is.
+
+    Raises:
+        BackendError: no account, or no ledger.
+        DeviceFault: the service does not answer.
+    """
+    ledger = Ledger()
+    open_ = ledger.unfinished()
+    if not open_:
+        return 0, 0
+    service = IBMService()
+    changed = 0
+    for record in open_:
+        changed += _refreshed(ledger, service, record)
+    return len(open_), changed
+
+
+def look_again() -> None:
+    """Refresh the newest jobs that have not ended, where the service answers soon; else nothing."""
+    try:
+        ledger = Ledger()
+        open_ = ledger.unfinished()[-_NEWEST:]
+        if not open_:
+            return
+        service = IBMService(patience=_SOON)
+        until = time.monotonic() + _SOON
+        for record in reversed(open_):
+            if time.monotonic() > until:
+                return
+            _refreshed(ledger, service, record)
+    except (BackendError, DeviceFault):
+        return
+
+
+def _refreshed(ledger: Ledger, service: IBMService, record: JobRecord) -> bool:
+    if record.job is None:
+        found = [j for j in service.jobs_of(record.tag) if j.id not in record.former]
+        state = found[0] if found else None
+    else:
+        state = service.job(record.job)
+    if state is None:
+        return False
+    word = _LEDGER_STATE.get(state.state, "submitted")
+    usage = service.usage_of(state.id) if word == "done" else None
+    new = (word, state.id, record.usage if usage is None else usage)
+    if new == (record.state, record.job, record.usage):
+        return False
+    ledger.update(record.tag, word, job=state.id, usage=usage)
+    return True
+
+
+def _known(ledger: Ledger, job: str) -> JobRecord:
+    record = ledger.find(job)
+    if record is None:
+        raise BackendError(f"job: wanted an id from the ledger (qbrain jobs), got {job!r}")
+    return record
+
+
+def cancel(job: str) -> None:
+    """Cancel a job of the ledger by the service's id.
+
+    Raises:
+        BackendError: the ledger does not know the job.
+        DeviceFault: the service does not cancel it (it may have ended), or does not answer.
+    """
+    ledger = Ledger()
+    record = _known(ledger, job)
+    IBMService().cancel(job)
+    if record.job == job:
+        ledger.update(record.tag, "cancelled")
+
+
+def forget(job: str) -> str:
+    """Give up a job: it is neither waited for nor collected; its run sends it again on resume.
+
+    Nothing is cancelled at the service. Returns the folder of the job's run.
+
+    Raises:
+        BackendError: the ledger does not know the job.
+    """
+    ledger = Ledger()
+    record = _known(ledger, job)
+    if record.job == job:
+        ledger.renew(record.tag)
+        ledger.update(record.tag, "forgotten")
+    return record.directory
