@@ -152,7 +152,7 @@ class TestStreams:
         assert len(set(ids)) == loopback.submissions() == 3
 
     def test_what_was_sent_for_a_failed_job_is_found_though_its_id_was_lost(
-        self, loopback, opened, monkeypatch
+        self, loopback, opened, ledger, monkeypatch
     ):
         loopback.fail_jobs(1)
         job = opened(qubits=2).run([circuit_for()], shots=50)
@@ -171,6 +171,9 @@ class TestStreams:
             with pytest.raises(KeyboardInterrupt):
                 opened(qubits=2).run([circuit_for()], shots=50)
         assert loopback.submissions() == 2
+        # the failed job is no longer the one of this row, and is not forgotten either
+        (row,) = ledger.jobs()
+        assert (row.state, row.job, list(row.former)) == ("intended", None, [job.job_id()])
         again = opened(qubits=2).run([circuit_for()], shots=50)
         again.result()
         assert loopback.submissions() == 2
