@@ -15,11 +15,8 @@ read nor kept here.
 
 from __future__ import annotations
 
-import copy
 import hashlib
-import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -33,25 +30,13 @@ from qiskit.transpiler import Target
 
 from .errors import BackendError, DeviceFault
 from .ibm_answer import LABEL, Wanted, wanted_of
+from .ibm_connection import Connection
 from .ibm_device import DeviceFacts, read_device
-from .ibm_job import LedgerJob, NotDone
-from .ibm_policy import (
-    Action,
-    Deadline,
-    MalformedAnswer,
-    action_for,
-    ask,
-    fault_of,
-    list_lag_seconds,
-    may_have_arrived,
-    one_line,
-    retry_after,
-    status_of,
-    within,
-)
-from .ibm_policy import client_errors as faults_of_client
-from .ibm_service import IBMService, JobState
-from .ibm_ticket import LooseTicket, Ticket, TicketStore
+from .ibm_job import LedgerJob
+from .ibm_policy import Deadline, ask, one_line
+from .ibm_service import IBMService
+from .ibm_submission import Submission
+from .ibm_ticket import LooseTicket, TicketStore
 from .isa import first_illegal
 from .ledger import JobRecord, Ledger
 from .sampling import Detail, metadata_number, placement_of
@@ -61,10 +46,6 @@ __all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler", "reopen_i
 MODES = ("auto", "session", "batch", "job")
 TWIRLING = ("none", "gates", "readout", "both")
 DECOUPLING = ("none", "XX", "XpXm", "XY4")
-# how often a session that has closed is opened anew for one job
-_RENEWALS = 3
-# seconds for which the end of a session is waited for
-_CLOSING = 5.0
 
 
 def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
@@ -245,26 +226,17 @@ class IBMSampler(BaseSamplerV2):
         self.places, self.targets, self.readouts = facts.places, facts.targets, facts.readouts
         self.details = dict(facts.details)
         self.tell: Callable[[str], None] = lambda text: None
-        self._open_service = service if callable(service) else None
-        self._opened = None if callable(service) else service
-        self._opened_device = device
-        # that device and session belong to
-        self._client = None if self._opened is None else self._opened.client
+        self._connection = Connection(facts, service, device, mode)
         self._options = options or {}
-        self._mode_wanted, self._mode_name = mode, mode
-        self._mode: Any = None
         self._given_ledger = ledger
         self._run, self._directory = "", ""
-        self._fresh, self._loops, self.sends = True, True, True
+        self._fresh, self.sends = True, True
         self._usage_known = True
 
     @property
     def service(self) -> IBMService:
         """The account; opened when it is first asked for."""
-        if self._opened is None:
-            assert self._open_service is not None
-            self._opened = self._open_service()
-        return self._opened
+        return self._connection.service
 
     @property
     def ledger(self) -> Ledger:
@@ -310,14 +282,15 @@ class IBMSampler(BaseSamplerV2):
             tell: is told in a line what a job is waiting for.
         """
         self._run, self._directory = run, directory
-        self._fresh, self._loops, self.sends = fresh, loops, sends
+        self._fresh, self.sends = fresh, sends
+        self._connection.loops = loops
         if tell is not None:
             self.tell = tell
 
     @property
     def mode(self) -> str:
         """The execution mode in use, once a job was sent; before that the one asked for."""
-        return self._mode_name
+        return self._connection.mode_name
 
     def standing(self) -> dict[str, Any]:
         """What the service says of the device and of the account before anything is sent.
@@ -436,212 +409,21 @@ class IBMSampler(BaseSamplerV2):
             shots=shots,
             directory=self._directory,
         )
-        job = self._find_or_send(record, placed, store)
+        submission = Submission(
+            self._connection,
+            self._options,
+            record,
+            self.ledger,
+            store,
+            self.note,
+            self._fresh,
+            self.sends,
+        )
+        check = partial(self.facts.check_size, len(placed), shots)
+        job = submission.find_or_send(placed, check)
         # of what follows nothing can have been sent by an earlier process
         self._fresh = True
         return LedgerJob(self, record, job, wanted, store)
-
-    def _find_or_send(
-        self, record: JobRecord, circuits: list[QuantumCircuit], store: TicketStore
-    ) -> str:
-        """Id of the job of a tag: the known one, one that the service has, or a new one."""
-        before = store.read()
-        known = self.ledger.get(record.tag)
-        row = self.ledger.intend(record)
-        ticket = before or Ticket(
-            record.tag, intended=time.time(), backend=self.name, shots=record.shots
-        )
-        former = tuple(dict.fromkeys((*ticket.former, *row.former)))
-        ticket = replace(ticket, former=former)
-        job = next((j for j in (ticket.job, row.job) if j is not None and j not in former), None)
-        ticket = replace(ticket, job=job)
-        if job is not None:
-            state = self.service.job(job)
-            if state is None:
-                fault = DeviceFault(
-                    f"{self.name}: job {job} is not at the service: it was deleted, or it belongs "
-                    "to another account"
-                )
-                fault.dead_end = True
-                raise fault
-            if state.state not in ("ERROR", "CANCELLED"):
-                return self._found(record, ticket, state, store)
-        elif before is not None or known is not None or not self._fresh:
-            state = self._search(record.tag, former, ticket.intended)
-            if state is not None:
-                return self._found(record, ticket, state, store)
-        if not self.sends:
-            why = "was never sent" if job is None else "failed or was cancelled"
-            raise NotDone(f"{self.name}: the job of step {record.step} {why}")
-        if job is not None:
-            ticket = ticket.given_up()
-            self.ledger.renew(record.tag)
-        self.facts.check_size(len(circuits), record.shots)
-        ticket = replace(ticket, intended=time.time())
-        store.write(ticket)
-        return self._send(record, circuits, ticket, store)
-
-    def _found(self, record: JobRecord, ticket: Ticket, state: JobState, store: TicketStore) -> str:
-        ticket = replace(ticket, job=state.id, session=state.session)
-        store.write(ticket)
-        self.note(record.tag, "submitted", job=state.id)
-        return state.id
-
-    def _search(self, tag: str, former: Sequence[str], since: float) -> JobState | None:
-        """The job of a tag that was sent at ``since`` (seconds since 1970), if the service has it.
-
-        The service's list of jobs may be behind: a job that was sent just now is looked for until
-        it would be listed. Of several, which a lost answer may leave, one is kept.
-        """
-        pause, lag = 0.5, min(list_lag_seconds(), self.service.patience / 2)
-        while True:
-            found = [j for j in self.service.jobs_of(tag) if j.id not in former]
-            live = [j for j in found if j.state not in ("ERROR", "CANCELLED")]
-            if live:
-                order = {"DONE": 0, "RUNNING": 1}
-                kept, *others = sorted(live, key=lambda j: (order.get(j.state, 2), j.created))
-                for other in others:
-                    if not other.final:
-                        with suppress(DeviceFault):
-                            self.service.cancel(other.id, Deadline(_CLOSING))
-                return kept
-            left = since + lag - time.time()
-            if left <= 0:
-                return None
-            time.sleep(min(pause, left))
-            pause *= 2
-
-    def _send(
-        self,
-        record: JobRecord,
-        circuits: list[QuantumCircuit],
-        ticket: Ticket,
-        store: TicketStore,
-    ) -> str:
-        deadline, pause = Deadline(self.service.patience), 0.5
-        renewed, reopened = False, 0
-        while True:
-            posted = False
-            try:
-                sampler = within(max(deadline.left, 1.0), lambda: self._primitive(record.tag))
-                posted = True
-                job = within(
-                    max(deadline.left, 1.0),
-                    partial(_id_of_job, sampler, circuits, record.shots),
-                )
-            except Exception as error:
-                fault = fault_of(error)
-            else:
-                session = getattr(self._mode, "session_id", None)
-                ticket = replace(ticket, job=job, session=session, instance=self._crn())
-                store.write(ticket)
-                self.note(record.tag, "submitted", job=job, instance=ticket.instance)
-                return job
-            action = action_for(fault)
-            if action is Action.TOKEN and not renewed:
-                self.service.renew()
-                renewed = True
-                continue
-            if posted and may_have_arrived(fault):
-                # the answer may have been lost on the way back, not the job on the way there
-                asked = time.monotonic()
-                state = self._search(record.tag, ticket.former, time.time())
-                if state is not None:
-                    return self._found(record, ticket, state, store)
-                # to wait for the list is not to wait for the service
-                deadline = Deadline(deadline.left + time.monotonic() - asked)
-            elif status_of(fault) < 0 and not may_have_arrived(fault):
-                client = self.service.client
-                self.service.check(Deadline(min(_CLOSING, deadline.left)))
-                if self.service.client is not client:
-                    continue
-            if action is not Action.TOKEN and reopened < _RENEWALS and self._mode_has_closed():
-                self._mode = None
-                reopened += 1
-                continue
-            wait = max(retry_after(fault) or 0.0, pause)
-            if action is not Action.RETRY or wait > deadline.left:
-                raise DeviceFault(
-                    f"{self.name}: job of step {record.step} not taken: {one_line(fault)}"
-                ) from fault
-            time.sleep(wait)
-            pause = min(2 * pause, 10.0)
-
-    def _crn(self) -> str:
-        return str(getattr(self._device, "_instance", "") or "")
-
-    @property
-    def _device(self) -> Any:
-        if self._opened_device is None:
-            device = self.service.device(self.name, self.facts.fractional)
-            # the chains of the run have to be there still
-            today = read_device(
-                device,
-                len(self.places[0]),
-                placements=self.placements,
-                places=self.places,
-                fractional=self.facts.fractional,
-            )
-            for place, old, new in zip(self.places, self.targets, today.targets, strict=True):
-                for name in old.operation_names:
-                    gone = set(old[name]) - set(new[name] if name in new.operation_names else ())
-                    if gone and None not in gone:
-                        raise DeviceFault(
-                            f"{self.name}: {name} on qubits "
-                            f"{[place[q] for q in sorted(gone)[0]]} is out of order since the run "
-                            "began; wait until it is back, or begin a new run"
-                        )
-            self._opened_device = device
-        return self._opened_device
-
-    def _primitive(self, tag: str) -> Any:
-        """The client-side sampler in the wanted mode; ``auto`` takes what the plan allows."""
-        from qiskit_ibm_runtime import Batch, Session
-        from qiskit_ibm_runtime.executor_sampler import Sampler
-
-        self._follow_service()
-        alone = self._mode_wanted == "job" or (self._mode_wanted == "auto" and not self._loops)
-        if alone:
-            self._mode_name = "job"
-        elif self._mode is None and not self._mode_name.startswith("job"):
-            kinds = {"auto": (Session, Batch), "session": (Session,), "batch": (Batch,)}
-            self._mode, self._mode_name = self.service.open_mode(
-                self._device, kinds[self._mode_wanted]
-            )
-        sampler = Sampler(mode=self._mode or self._device, options=copy.deepcopy(self._options))
-        sampler.options.environment.job_tags = [tag]
-        return sampler
-
-    def _mode_has_closed(self) -> bool:
-        """Whether the session in use takes no more jobs."""
-        if self._mode is None:
-            return False
-        try:
-            details = self.service.ask(self.name, self._mode.details, Deadline(_CLOSING))
-        except DeviceFault as error:
-            return status_of(error.__cause__) == 404
-        return details is not None and not details.get("accepting_jobs", True)
-
-    def _follow_service(self) -> None:
-        """Take device and session from a service that was opened anew; the chains stay."""
-        client = self.service.client
-        if self._client is client:
-            return
-        if self._client is not None:
-            self._opened_device = None
-        if self._mode is not None:
-            # it is paid for as long as it is open
-            try:
-                self._mode = type(self._mode).from_id(
-                    self._mode.session_id, client, use_fractional_gates=self.facts.fractional
-                )
-            except faults_of_client() as error:
-                if action_for(error) is not Action.REFUSED:
-                    raise
-                self._mode = None
-        self._client = client
-        if self._mode_has_closed():
-            self._mode = None
 
     def note(
         self,
@@ -671,20 +453,7 @@ class IBMSampler(BaseSamplerV2):
 
     def close(self) -> None:
         """Close the session or batch, if one is open; its jobs go on."""
-        mode, self._mode = self._mode, None
-        if mode is None:
-            return
-        # where this fails, it closes by itself in time, and nothing of ours depends on it
-        with suppress(DeviceFault):
-            self.service.close_mode(mode, Deadline(_CLOSING))
-
-
-def _id_of_job(sampler: Any, circuits: list[QuantumCircuit], shots: int) -> str:
-    """Send a job over the client's sampler."""
-    job = sampler.run(circuits, shots=shots).job_id()
-    if not isinstance(job, str) or not job:
-        raise MalformedAnswer(f"wanted the id of the job that was sent, got {job!r}")
-    return job
+        self._connection.close()
 
 
 def _resets_what_was_read(circuit: QuantumCircuit) -> bool:

@@ -211,7 +211,7 @@ class TestFractional:
         dead = {
             edge
             for name in ("cz", "rzz")
-            for edge, known in sampler._device.target[name].items()
+            for edge, known in sampler._connection.device.target[name].items()
             if known.error is None or known.error >= 1
         }
         assert len(dead) > 90
@@ -319,7 +319,7 @@ class TestTokens:
         isa.rzz(0.3, 0, 1)
         isa.measure_all()
         assert bits(sampler.run([isa], shots=500).result()).mean() < 0.1
-        assert "rzz" in sampler._device.target.operation_names
+        assert "rzz" in sampler._connection.device.target.operation_names
 
     def test_a_session_that_closed_meanwhile_is_opened_anew(self, loopback, opened):
         sampler = opened(qubits=2)
