@@ -18,6 +18,7 @@ Times are processor seconds of one core, the least of several runs taken in turn
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
@@ -109,30 +110,24 @@ def timed(solver: Solver, times: np.ndarray, tolerance: float) -> float:
 
 def loosest(
     solver: Solver, times: np.ndarray, truth: np.ndarray, wanted: float, first: int
-) -> tuple[float, float]:
+) -> tuple[float, float] | None:
     """The loosest tolerance of the grid that reaches the error, and the error there.
 
-    The error is about in proportion to the tolerance, which tells where to look next.
+    The error is about in proportion to the tolerance, which tells where to look next. None where
+    the tightest one does not reach it.
     """
-    tried: dict[int, float] = {}
+    errors: dict[int, float] = {}
+    low, high = -1, len(GRID)  # too loose, tight enough
     place = first
-    while place not in tried:
-        tried[place] = float(np.abs(solver(times, GRID[place]) - truth).max())
-        reached = [i for i, error in tried.items() if error <= wanted]
-        missed = [i for i, error in tried.items() if error > wanted]
-        step = 2 * np.log10(max(tried[place], 1e-15) / wanted)
-        if tried[place] > wanted:
-            place = max(place + max(1, round(float(step) + 0.3)), max(missed) + 1)
-            place = min(place, min(reached, default=len(GRID)) - 1 if reached else len(GRID) - 1)
+    while high - low > 1:
+        errors[place] = float(np.abs(solver(times, GRID[place]) - truth).max())
+        if errors[place] <= wanted:
+            high = place
         else:
-            place = min(place - max(1, -round(float(step) - 0.3)), min(reached) - 1)
-            place = max(place, max(missed, default=-1) + 1)
-        if missed and reached and min(reached) == max(missed) + 1:
-            break
-    if not reached:
-        raise RuntimeError(f"an error of {wanted:g} is out of reach")
-    best = min(reached)
-    return GRID[best], tried[best]
+            low = place
+        steps = 2 * np.log10(max(errors[place], 1e-15) / wanted)
+        place = min(max(place + math.ceil(steps), low + 1), high - 1)
+    return (GRID[high], errors[high]) if high in errors else None
 
 
 def compare(model: LMG, initial: str, duration: float, wanted: float) -> float:
@@ -141,11 +136,13 @@ def compare(model: LMG, initial: str, duration: float, wanted: float) -> float:
     truth = dop853(model, initial, times, 1e-14)
     solver = partial(reference, model, initial)
     ours = loosest(solver, times, truth, wanted, GRID.index(1e-8))
+    assert ours is not None
     rivals = []
     for zero in ("middle", "mean"):
         rival = partial(dop853, model, initial, zero=zero)
         theirs = loosest(rival, times, truth, wanted, GRID.index(1e-9))
-        rivals.append((timed(rival, times, theirs[0]), zero, theirs))
+        if theirs is not None:
+            rivals.append((timed(rival, times, theirs[0]), zero, theirs))
     _, zero, theirs = min(rivals)
     mine, others = [], []
     while len(others) < 3 or (len(others) < 5 and sum(others) < 10.0):
