@@ -215,7 +215,9 @@ AGAIN = "--neurons 4 --time 8 --steps 12 --shots 300 --seed 5 --backend fake_fez
 
 @pytest.mark.slow
 def test_a_run_that_was_stopped_again_and_again_has_the_same_numbers(tmp_path):
-    assert begin(["run", "lmg", *AGAIN.split(), "--out", "whole"], tmp_path).wait() == 0
+    whole = begin(["run", "lmg", *AGAIN.split(), "--out", "whole"], tmp_path)
+    whole.communicate()
+    assert whole.returncode == 0
     process = begin(["run", "lmg", *AGAIN.split(), "--out", "cut"], tmp_path)
     journal = tmp_path / "cut/steps.jsonl"
 
@@ -226,7 +228,8 @@ def test_a_run_that_was_stopped_again_and_again_has_the_same_numbers(tmp_path):
         wait_for(grown(3 * number), process)
         assert stopped(process, name)[0] == SIGNALS[name]
         process = begin(["resume", "cut"], tmp_path)
-    assert process.wait() == 0
+    process.communicate()
+    assert process.returncode == 0
     assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
     for name in ("result.nc", "circuits.qpy"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
