@@ -109,7 +109,9 @@ def test_while_it_runs(system, name, pause, tmp_path):
     time.sleep(pause)
     code, said, seconds = stopped(process, name)
     how = "interrupted" if name == "SIGINT" else f"stopped by {name}"
-    assert (code, said) == (SIGNALS[name], f"qbrain: {how}; go on with: qbrain resume 'a run'\n")
+    # before it may stand what the run was at
+    assert code == SIGNALS[name]
+    assert said.splitlines()[-1] == f"qbrain: {how}; go on with: qbrain resume 'a run'"
     assert seconds < SECONDS
 
 
@@ -208,24 +210,15 @@ def test_a_sweep_leaves_no_worker_behind(name, pause, tmp_path):
         time.sleep(0.05)
 
 
+AGAIN = "--neurons 4 --time 8 --steps 12 --shots 300 --seed 5 --backend fake_fez"
+
+
 @pytest.mark.slow
 def test_a_run_that_was_stopped_again_and_again_has_the_same_numbers(tmp_path):
-    options = [
-        "--neurons",
-        "4",
-        "--time",
-        "8",
-        "--steps",
-        "12",
-        "--shots",
-        "300",
-        "--seed",
-        "5",
-        "--backend",
-        "fake_fez",
-    ]
-    assert begin(["run", "lmg", *options.split(), "--out", "whole"], tmp_path).wait() == 0
-    process = begin(["run", "lmg", *options.split(), "--out", "cut"], tmp_path)
+    whole = begin(["run", "lmg", *AGAIN.split(), "--out", "whole"], tmp_path)
+    whole.communicate()
+    assert whole.returncode == 0
+    process = begin(["run", "lmg", *AGAIN.split(), "--out", "cut"], tmp_path)
     journal = tmp_path / "cut/steps.jsonl"
 
     def grown(lines):
@@ -235,7 +228,8 @@ def test_a_run_that_was_stopped_again_and_again_has_the_same_numbers(tmp_path):
         wait_for(grown(3 * number), process)
         assert stopped(process, name)[0] == SIGNALS[name]
         process = begin(["resume", "cut"], tmp_path)
-    assert process.wait() == 0
+    process.communicate()
+    assert process.returncode == 0
     assert journal.read_bytes() == (tmp_path / "whole/steps.jsonl").read_bytes()
     for name in ("result.nc", "circuits.qpy"):
         assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
