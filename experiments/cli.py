@@ -120,16 +120,23 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
     """Old names and odd recordings are told of on stderr, without a place in our code."""
 
-    def tell(message: Any, category: type[Warning], *_: Any) -> None:
-        if issubclass(category, FutureWarning | RecordingWarning):
-            print(f"qbrain: {message}", file=sys.stderr)
-
     def told(overrides: dict[str, Any], **own: Any) -> None:
+        old_names: list[str] = []
+
+        def tell(message: Any, category: type[Warning], *_: Any) -> None:
+            if issubclass(category, RecordingWarning):
+                print(f"qbrain: {message}", file=sys.stderr)
+            elif issubclass(category, FutureWarning):
+                # bad input has one line, which is not about names
+                old_names.append(str(message))
+
         with warnings.catch_warnings():
             warnings.simplefilter("always", FutureWarning)
             warnings.simplefilter("always", RecordingWarning)
             warnings.showwarning = tell  # type: ignore[assignment]
             warn(overrides, **own)
+        for text in old_names:
+            print(f"qbrain: {text}", file=sys.stderr)
 
     told.__doc__, told.__name__ = warn.__doc__, warn.__name__
     told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]

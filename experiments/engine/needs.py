@@ -138,8 +138,8 @@ def total_needs(needs: Sequence[Need]) -> tuple[float, float]:
     )
 
 
-def guard_needs(system: Loadable, config: BaseConfig) -> None:
-    """Refuse a run that this machine cannot hold; say what a large one will take.
+def guard_needs(system: Loadable, config: BaseConfig) -> str:
+    """Refuse a run that this machine cannot hold; returns what a large one will take, in words.
 
     Raises ``ConfigError``, which names the setting and the nearest value that fits.
     """
@@ -172,12 +172,11 @@ def guard_needs(system: Loadable, config: BaseConfig) -> None:
         )
     say("working out the exact answer")
     if seconds > TOLD_SECONDS or memory > TOLD_BYTES:
-        print(
-            f"qbrain: this run takes about {seconds_in_words(seconds)} and "
-            f"{memory_in_words(memory)} of memory",
-            file=sys.stderr,
-            flush=True,
+        return (
+            f"this run takes about {seconds_in_words(seconds)} and {memory_in_words(memory)} of "
+            "memory"
         )
+    return ""
 
 
 def _refusal(

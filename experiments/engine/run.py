@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -97,9 +98,15 @@ def start(
     longer than ``max_qpu_seconds``; finished jobs stay on disk in every case.
     """
     config = seeded(config)
-    guard_needs(system, config)
+    takes = guard_needs(system, config)
     began = time.perf_counter()
-    experiment, bench, sampler = make_experiment(system, config, None, place)
+    with warnings.catch_warnings(record=True) as caught:
+        experiment, bench, sampler = make_experiment(system, config, None, place)
+    # what is refused is refused in one line; what is odd is told of what is taken
+    for each in caught:
+        warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if takes:
+        tell(takes)
     if submits(sampler):
         sampler.facts.check_size(1, config.shots_each)
         _tell_standing(sampler.name, sampler.standing())

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import xarray as xr
+from rewriting import rewrite_journal
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.experiments.cli import run_command
@@ -286,7 +287,7 @@ def test_journals_of_other_shots_are_refused(damage, finished, tmp_path):
         first["counts"] = {"0": 4000}
     else:
         first["shots"] = "*"
-    (path / "steps.jsonl").write_text(json.dumps(line) + "\n")
+    rewrite_journal(path, [line])
     with pytest.raises(RunDirectoryError, match=r"^steps\.jsonl: step 0 is not a record of this"):
         resume(path)
 

@@ -223,7 +223,7 @@ def test_bad_settings_are_refused_in_one_line(tmp_path, capsys):
         ("--weights-per", "sideways"): "weights_per: wanted",
         ("--memory", "2"): "memory: would be ignored",
         ("--controls", "magic"): "controls: wanted all, none, or names",
-        ("--cells", "a,b"): "cells: wanted whole numbers joined by commas",
+        ("--cells", "a,b"): "cells: wanted cells of dichotomised Gaussian",
         ("--weights", "nowhere.npz"): "weights: wanted a file that exists",
         ("--generator-batch", "7"): "generator_batch: wanted an even number",
         ("--mitigation", "readout"): "mitigation: would be ignored, since backend exact",
