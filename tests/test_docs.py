@@ -40,7 +40,7 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "compare", "estimate", "figures", "jobs", "resume", "run", "spikes",
+    "backends", "cancel", "collect", "compare", "estimate", "figures", "jobs", "resume", "run", "spikes",
     "sweep",
 }  # fmt: skip
 

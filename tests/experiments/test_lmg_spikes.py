@@ -13,6 +13,7 @@ from qbrain.circuits.dicke_encoding import decode
 from qbrain.classical_feedback.synapse import Synapse
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.run import start
+from qbrain.experiments.engine.seals import seal_toml, unseal_toml
 from qbrain.experiments.errors import ConfigError, RunDirectoryError
 from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.spikes.data import load_spikes
@@ -296,7 +297,7 @@ def test_a_folder_without_a_finished_run_is_refused_in_a_line(tmp_path, finished
         ("unfinished", "not finished; go on with: qbrain resume"),
         ("other", "wanted a run of lmg, got spiqgan"),
         ("short", "wanted 6 steps in steps.jsonl, got 2"),
-        ("damaged", "step 0 is not a record of this run"),
+        ("damaged", "line 1 is not the record of a step: its checksum does not fit"),
     ):
         cases[name] = words
         (tmp_path / name).mkdir()
@@ -305,7 +306,8 @@ def test_a_folder_without_a_finished_run_is_refused_in_a_line(tmp_path, finished
                 (tmp_path / name / file.name).write_bytes(file.read_bytes())
     (tmp_path / "unfinished" / "result.json").unlink()
     toml = tmp_path / "other" / "run.toml"
-    toml.write_text(toml.read_text().replace('system = "lmg"', 'system = "spiqgan"'))
+    text, _ = unseal_toml(toml.read_bytes())
+    toml.write_bytes(seal_toml(text.replace('system = "lmg"', 'system = "spiqgan"')))
     journal = (good / "steps.jsonl").read_text()
     (tmp_path / "short" / "steps.jsonl").write_text("".join(journal.splitlines(True)[:2]))
     (tmp_path / "damaged" / "steps.jsonl").write_text(journal.replace("counts", "amounts"))

@@ -108,7 +108,7 @@ def test_another_compiler_tomorrow_sends_no_other_job(start_ibm, tmp_path, monke
     assert plain(again) == plain(result)
     for content in (b"", b"junk", (out / "sent" / "0000.qpy").read_bytes()[:50]):
         (out / "sent" / "0000.qpy").write_bytes(content)
-        with pytest.raises(RunDirectoryError, match=r"0000\.json: not an intact record of a job"):
+        with pytest.raises(RunDirectoryError, match=r"0000\.qpy: not intact circuits"):
             restart(out, "steps.jsonl")
     assert server.submissions() == 1
 
