@@ -40,8 +40,8 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "collect", "compare", "estimate", "figures", "jobs", "resume", "run", "spikes",
-    "sweep",
+    "backends", "cancel", "collect", "compare", "estimate", "figures", "jobs", "resume", "run",
+    "spikes", "sweep",
 }  # fmt: skip
 
 
