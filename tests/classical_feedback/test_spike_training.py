@@ -160,6 +160,7 @@ def test_checks_and_reports_come_when_they_should(whole):
         assert found.errors["worst"] >= found.score
 
 
+@pytest.mark.slow
 def test_a_training_stopped_at_checks_ends_in_the_same_numbers(whole, tmp_path):
     file = tmp_path / "checkpoint.npz"
     for step in (4, 12):  # at the second a child is killed below

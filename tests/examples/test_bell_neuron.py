@@ -42,6 +42,7 @@ BELL = {
 def bell(tmp_path, monkeypatch):
     """The package, installed or not, and a folder for ledger and runs."""
     monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.5")
     monkeypatch.chdir(tmp_path)
     if "bell-neuron" not in SYSTEMS:
         monkeypatch.syspath_prepend(EXAMPLE)
@@ -302,6 +303,7 @@ def test_what_was_sent_is_fetched_and_not_sent_again(start_ibm, tmp_path):
     xr.testing.assert_identical(numbers("run"), whole)
 
 
+@pytest.mark.slow
 def test_kill_9_and_resume(start_ibm, tmp_path):
     server = start_ibm()
     qbrain.run("bell-neuron", **SETTINGS, out="undisturbed")

@@ -541,6 +541,7 @@ def test_spikes_follow_the_shots_of_the_plain_circuits_on_the_first_line():
     assert all(("shots" in line) == (line["role"][1:3] == [0, 1.0]) for line in points)
 
 
+@pytest.mark.slow
 def test_gates_chain_beats_raw_under_device_noise():
     settings = {"time": 5, "steps": 10, "backend": "fake_fez", "shots": 200000, "seed": 1}
     system = SYSTEMS["hodgkin-huxley"]
@@ -666,6 +667,7 @@ def test_a_device_gets_every_circuit_of_a_chain(name, start_ibm, tmp_path, monke
     assert all(row["rmse"] is not None for row in run.result["mitigations"])
 
 
+@pytest.mark.slow
 def test_a_spike_generator_has_rows_of_the_same_keys(tmp_path):
     settings = {
         "neurons": 2, "bins": 2, "layers": 1, "training_steps": 4, "trials": 40, "samples": 400,

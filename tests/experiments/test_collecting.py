@@ -149,6 +149,7 @@ def test_a_job_is_found_by_its_tag(start_ibm, lost):
     assert [row.state for row in Ledger().jobs()] == ["done"]
 
 
+@pytest.mark.slow
 def test_a_copied_folder_on_another_machine_collects_the_same_job(start_ibm, monkeypatch):
     server = start_ibm()
     begun(server, *ORBIT)

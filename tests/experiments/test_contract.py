@@ -163,7 +163,10 @@ def test_the_fit_is_recomputed_from_the_data(name):
         assert fit.coverage == pytest.approx(inside.mean())
 
 
-@pytest.mark.parametrize("system", FIRST)
+@pytest.mark.parametrize(
+    "system",
+    [pytest.param(s, marks=pytest.mark.slow) if s in ("lmg", "spiqgan") else s for s in FIRST],
+)
 def test_python_and_the_command_line_give_the_same_object(system, tmp_path):
     name = FIRST[system]
     done = command("run", *RUNS[name], "--out", "run", "--json", cwd=tmp_path)

@@ -223,6 +223,7 @@ def test_a_step_of_the_whole_neuron(tmp_path):
     assert joint["rmse_voltage"] < 0.4
 
 
+@pytest.mark.slow
 def test_readout_correction_under_device_noise(tmp_path):
     settings = ["--time", "10", "--steps", "20", "--backend", "fake_fez", "--shots", "40000",
                 "--seed", "3"]  # fmt: skip

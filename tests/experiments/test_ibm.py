@@ -28,6 +28,7 @@ STEPS = 6
 @pytest.fixture(autouse=True)
 def own_ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.5")
     monkeypatch.chdir(tmp_path)
 
 
@@ -168,8 +169,7 @@ FAULTS = {
 
 
 FAST_FAULTS = {
-    "connections refused for a while", "a token that expires", "a job that fails",
-    "500 after a job was taken, in a queue", "a session that closes early",
+    "a token that expires", "a job that fails", "a session that closes early",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ STEPS = 6
 @pytest.fixture(autouse=True)
 def own_ledger(tmp_path, monkeypatch):
     monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.5")
     monkeypatch.chdir(tmp_path)
 
 

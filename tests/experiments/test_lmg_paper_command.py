@@ -63,6 +63,7 @@ def test_the_page_of_a_figure_says_what_it_should(two):
     assert bool(np.all(np.diff(data.time) > 0))
 
 
+@pytest.mark.slow
 def test_a_second_run_replaces_the_files_and_prints_tables(two):
     path, _ = two
     (path / "figure6.md").write_text("old")

@@ -236,12 +236,12 @@ class TestRuns:
         ("backend", "name", "gates"),
         [
             ("full", "replay", 30),
-            ("full", "two axes", 180),
+            pytest.param("full", "two axes", 180, marks=pytest.mark.slow),
             pytest.param("full", "orbit", 30, marks=pytest.mark.slow),
             ("full", "dicke", 2),
-            ("grid", "replay", 40),
+            pytest.param("grid", "replay", 40, marks=pytest.mark.slow),
             pytest.param("grid", "two axes", 240, marks=pytest.mark.slow),
-            ("ions", "replay", 15),
+            pytest.param("ions", "replay", 15, marks=pytest.mark.slow),
             pytest.param("ions", "two axes", 180, marks=pytest.mark.slow),
         ],
     )
@@ -252,11 +252,13 @@ class TestRuns:
         assert result["rmse_excitation_raw"] < shot_noise(result) + 0.005 * gates
         assert result["rmse_excitation"] < shot_noise(result) + 0.0025 * gates
 
-    @pytest.mark.parametrize("backend", ["full", pytest.param("grid", marks=pytest.mark.slow)])
+    @pytest.mark.slow
+    @pytest.mark.parametrize("backend", ["full", "grid"])
     def test_mitigated(self, places, backend):
         result = run(places, f"places:{backend}", "--mitigation", "parity+readout+echo")
         assert result["rmse_excitation"] < shot_noise(result)
 
+    @pytest.mark.slow
     def test_equal_seeds_give_equal_runs(self, places):
         one, same = (run(places, "places:full", "--steps", "4")["rmse_excitation"] for _ in "ab")
         assert one == same

@@ -544,6 +544,7 @@ def test_in_python_values_are_sequences_arrays_or_texts(cluster, tmp_path):
     xr.testing.assert_identical(again.data, found.data)
 
 
+@pytest.mark.slow
 def test_a_script_needs_no_guard(tmp_path):
     (tmp_path / "script.py").write_text(
         "from qbrain.experiments.sweep.run import sweep\n"
@@ -901,6 +902,7 @@ DAMAGES = {
 
 @pytest.mark.parametrize("name", ["sweep.toml", "points.jsonl", "result.json"])
 @pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.slow
 def test_a_damaged_sweep_is_refused_or_the_same(name, damage, finished, cluster, tmp_path):
     cut = tmp_path / "sweep"
     shutil.copytree(finished[0], cut)

@@ -32,6 +32,7 @@ def test_a_cell(runner: Runner, name: str) -> None:
     holds(runner, CELLS[name])
 
 
+@pytest.mark.slow
 def test_four_faults_at_every_request_of_a_run(runner: Runner) -> None:
     holds(runner, everywhere("503", "drop", "null", "html"))
 
