@@ -1,7 +1,7 @@
 """Runs of every system are killed (-9) at random points and resumed as on another processor.
 
 ``OPENBLAS_CORETYPE`` makes OpenBLAS take the kernels of another processor, whose sums round in
-another order. Nothing that was measured may change by that, and no job may be sent twice.
+another order. What was sent or measured before may not change by that, and no job may be sent twice.
 """
 
 import os
@@ -71,6 +71,14 @@ def own_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def on_disk(path):
+    """What was sent and what came, so far."""
+    folder = Path(path)
+    sent = {f.name: f.read_bytes() for f in folder.glob("sent/[0-9][0-9][0-9][0-9].*p*")}
+    journal = folder / "steps.jsonl"
+    return sent, journal.read_bytes() if journal.exists() else b""
+
+
 def killed_and_resumed(chance, form, backend, path, longest):
     """A run that is killed once at a random point; returns whether it was."""
     process = start(*command(form, backend), "--out", path)
@@ -81,7 +89,11 @@ def killed_and_resumed(chance, form, backend, path, longest):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     if (Path(path) / "run.toml").exists():
+        before, journal = on_disk(path)
         finished("resume", path, OPENBLAS_CORETYPE="Nehalem")
+        after, whole = on_disk(path)
+        assert {name: after[name] for name in before} == before
+        assert whole.startswith(journal[: journal.rfind(b"\n") + 1])
     else:
         # nothing was begun: nothing can have been sent
         finished(*command(form, backend), "--out", path, OPENBLAS_CORETYPE="Nehalem")
@@ -105,5 +117,8 @@ def test_killed_at_random_points_and_resumed_elsewhere(start_ibm, form, backend)
         before = sent(server)
         kills += killed_and_resumed(chance, form, backend, f"run{number}", longest)
         assert sent(server) - before == jobs
-        same("whole", f"run{number}")
+        if backend == "aer":
+            same("whole", f"run{number}")
+        # the stand-in of a device draws by the last bits of the circuits that it is sent, which
+        # another processor may make differently where they had not been made before the kill
     assert kills >= 1
