@@ -1,7 +1,8 @@
 """Runs of every system are killed (-9) at random points and resumed as on another processor.
 
 ``OPENBLAS_CORETYPE`` makes OpenBLAS take the kernels of another processor, whose sums round in
-another order. What was sent or measured before may not change by that, and no job may be sent twice.
+another order. What was sent or measured before may not change by that, and no job may be sent
+twice.
 """
 
 import os
