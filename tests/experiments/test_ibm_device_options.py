@@ -48,7 +48,7 @@ def after_every_step(action):
         RunDirectory.append_step = original
 
 
-@pytest.mark.parametrize("mode", ["auto", "job"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("job", marks=pytest.mark.slow)])
 def test_revoked_tokens_do_not_end_a_run(start_ibm, mode):
     options = [*RUN, "--execution-mode", mode, "--json"]
     start_ibm()

@@ -179,7 +179,9 @@ def test_the_same_generator_on_the_second_ideal_simulator(tmp_path, ideal):
     assert (gap <= 5 * spread + 25 / 4000).all()
 
 
-@pytest.mark.parametrize("kind", ["bin", "bin words", "recurrent"])
+@pytest.mark.parametrize(
+    "kind", ["bin", "bin words", pytest.param("recurrent", marks=pytest.mark.slow)]
+)
 def test_readout_errors_are_taken_out_on_a_device_snapshot(tmp_path, kind):
     shots, points = 20_000, 3
     settings = {**KINDS[kind], "backend": "fake_fez", "shots": shots, "noise_points": points}

@@ -434,7 +434,7 @@ def test_points_on_circuits_of_every_system_are_its_runs(system, swept, tmp_path
     assert not (folder / "report.html").exists()
 
 
-@pytest.mark.parametrize("system", ["open-system", "qlif"])
+@pytest.mark.parametrize("system", [pytest.param("open-system", marks=pytest.mark.slow), "qlif"])
 def test_a_cut_sweep_of_runs_goes_on_to_the_same_bytes(system, swept, cluster, tmp_path):
     whole = swept(system, "aer")
     cut = copied(whole.folder, tmp_path / "sweep")
