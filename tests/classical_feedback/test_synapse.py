@@ -153,3 +153,20 @@ def test_other_refusals():
         Synapse(1.0).advance(1, 0.5, 0.5, 0, 0)
     with pytest.raises(FeedbackError, match="order: wanted 1 or 2, got 3"):
         SynapticLaw(Synapse(1.0), 3)
+
+
+def test_readings_beyond_all_neurons_count_as_all_in_the_slope_too():
+    """A corrected E may lie outside [0, 1]; the reading before the last is bounded as the last."""
+    law = SynapticLaw(Synapse(tau_r=1.0, tau_f=1.0, release=0.5), order=2)
+    state = law.synapse.start()
+    inside = law(state, [Value(1.0), Value(0.5)], 0.1)
+    assert law(state, [Value(1.7), Value(0.5)], 0.1) == inside
+    silent = law(state, [Value(0.0), Value(0.5)], 0.1)
+    assert law(state, [Value(-0.6), Value(0.5)], 0.1) == silent
+
+
+@pytest.mark.parametrize("tau_f", [0.5, 1.0, 2.0])
+def test_utilisation_at_rest_under_a_constant_energy(tau_f):
+    """0 = (𝒰 − U)/τ_f + 𝒰(1 − U)E gives U = 𝒰(1 + τ_f E)/(1 + τ_f 𝒰 E)."""
+    _, u = Synapse(tau_r=1.0, tau_f=tau_f, release=0.5).fixed_point(0.4)
+    assert (0.5 - float(u)) / tau_f + 0.5 * (1 - float(u)) * 0.4 == pytest.approx(0, abs=1e-15)
