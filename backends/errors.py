@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["BackendError", "CompileError", "DeviceFault"]
+__all__ = ["BackendError", "CompileError", "DeadEnd", "DeviceFault"]
 
 
 class BackendError(ValueError):
@@ -17,7 +17,9 @@ class DeviceFault(RuntimeError):
     """A device, its service or the way to it failed; what was submitted is in the ledger."""
 
     exit_code = 4  # of the command line: a device gave nothing usable
-    #: whether asking again may bring the same for ever, so that only sending again helps
-    dead_end = False
     #: the number of the job in its run, None where it belongs to none
     step: int | None = None
+
+
+class DeadEnd(DeviceFault):
+    """Asking again may bring the same for ever, so that only sending the job again helps."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from qiskit.primitives import BasePrimitiveJob, PrimitiveResult, SamplerPubResult
 
-from .errors import DeviceFault
+from .errors import DeadEnd, DeviceFault
 from .ibm_answer import BadAnswer, Wanted, read_answer
 from .ibm_policy import longest_wait_seconds
 from .ibm_service import FINAL, IBMService, JobState
@@ -107,9 +107,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
                 time.sleep(0.5 * 2**attempt)
         kept = self._store.keep_answer(text)
         where = f"; what came is in {kept}" if kept else ""
-        bad = BadAnswer(f"{self._where}: {fault}{where}")
-        bad.dead_end = True
-        raise bad from fault
+        raise DeadEnd(f"{self._where}: {fault}{where}") from fault
 
     def _wait(self) -> JobState:
         sampler = self._sampler
@@ -146,9 +144,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
         """
         found = self._sampler.service.job(self.job_id())
         if found is None:
-            fault = DeviceFault(f"{self._where} is not at the service any more")
-            fault.dead_end = True
-            raise fault
+            raise DeadEnd(f"{self._where} is not at the service any more")
         return found
 
     def status(self) -> str:

@@ -198,10 +198,11 @@ class IBMService:
                 ) from None
 
         with _bounded_sessions(self._timeout):
-            return ask("IBM Quantum", connect, self._opening())
+            return ask("IBM Quantum", connect, self._deadline(_OPENING))
 
-    def _opening(self) -> Deadline:
-        return Deadline(min(_OPENING, self.patience))
+    def _deadline(self, seconds: float) -> Deadline:
+        """In so many seconds, or when the patience ends."""
+        return Deadline(min(seconds, self.patience))
 
     @staticmethod
     def _clients(client: Any) -> list[Any]:
@@ -268,7 +269,7 @@ class IBMService:
                     ) from None
                 raise
 
-        return self.ask(name, open_, self._opening())
+        return self.ask(name, open_, self._deadline(_OPENING))
 
     def check(self, deadline: Deadline) -> None:
         """Ask for something small, where the client hides why it knows no device any more.
@@ -301,7 +302,7 @@ class IBMService:
         Raises:
             DeviceFault: the service does not answer.
         """
-        rows = self.ask("IBM Quantum", self._listed, Deadline(min(10.0, self.patience)))
+        rows = self.ask("IBM Quantum", self._listed, self._deadline(10.0))
         return [self._row(row) for row in rows]
 
     def _row(self, row: dict[str, Any]) -> DeviceRow:
@@ -311,7 +312,7 @@ class IBMService:
         try:
             pending, state = self.device_state(name)
             if not isinstance(qubits, int):
-                deadline = Deadline(min(5.0, self.patience))
+                deadline = self._deadline(5.0)
                 qubits = self.ask(name, lambda: self._configuration(name), deadline)["n_qubits"]
         except DeviceFault as error:
             state = state or f"not known ({one_line(error)})"
@@ -339,7 +340,7 @@ class IBMService:
             length = found.get("length_queue")
             return (length if isinstance(length, int) and length >= 0 else None), word or "active"
 
-        return self.ask(name, look, Deadline(min(5.0, self.patience)))
+        return self.ask(name, look, self._deadline(5.0))
 
     def usage_left(self) -> float | None:
         """Seconds of quantum time that the instance has left, None where it is not known."""
@@ -349,7 +350,7 @@ class IBMService:
             return None if found is None else float(found)
 
         try:
-            return self.ask("usage", look, Deadline(min(3.0, self.patience)))
+            return self.ask("usage", look, self._deadline(3.0))
         except (DeviceFault, TypeError, ValueError, AttributeError):
             # what is left is the service's own business where it does not say
             return None
@@ -432,7 +433,7 @@ class IBMService:
             return float(found) if isinstance(found, int | float) and found >= 0 else None
 
         try:
-            return self.ask(f"usage of job {job}", look, Deadline(min(patience, self.patience)))
+            return self.ask(f"usage of job {job}", look, self._deadline(patience))
         except DeviceFault:
             return None
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from qiskit import QuantumCircuit
 
-from .errors import DeviceFault
+from .errors import DeadEnd, DeviceFault
 from .ibm_connection import CLOSING, Connection
 from .ibm_job import NotDone
 from .ibm_policy import (
@@ -111,12 +111,10 @@ class Submission:
     def _known(self, job: str) -> JobState:
         state = self.connection.service.job(job)
         if state is None:
-            fault = DeviceFault(
+            raise DeadEnd(
                 f"{self._name}: job {job} is not at the service: it was deleted, or it belongs to "
                 "another account"
             )
-            fault.dead_end = True
-            raise fault
         return state
 
     def _found(self, ticket: Ticket, state: JobState) -> str:

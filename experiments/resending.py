@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,10 +81,10 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
             ledger.renew(tag)
         if ticket is not None:
             store.write(ticket.given_up())
-        _give_up_unlisted(tag, ledger, store)
+        _give_up_unlisted(tag, store)
 
 
-def _give_up_unlisted(tag: str, ledger: Ledger, store: FolderTicket) -> None:
+def _give_up_unlisted(tag: str, store: FolderTicket) -> None:
     """Jobs of the tag that the service alone knows are given up too, where it answers."""
     try:
         found = IBMService().jobs_of(tag)
@@ -94,7 +94,7 @@ def _give_up_unlisted(tag: str, ledger: Ledger, store: FolderTicket) -> None:
     if ticket is None:
         return
     former = tuple(dict.fromkeys((*ticket.former, *(job.id for job in found))))
-    store.write(type(ticket)(**{**vars(ticket), "job": None, "former": former}))
+    store.write(replace(ticket, job=None, former=former))
 
 
 def collect_run(path: Path) -> dict[str, Any]:

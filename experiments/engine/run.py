@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from qbrain.backends.errors import DeviceFault
+from qbrain.backends.errors import DeadEnd, DeviceFault
 
 from ..errors import DeviceError, NotApplicable, RunDirectoryError
 from .config import BaseConfig
@@ -224,7 +224,7 @@ def end_run(
 def _way_on(error: DeviceFault, folder: RunDirectory) -> str:
     """The command that helps after a fault of the device."""
     again = f"qbrain resume {folder.path}"
-    if error.dead_end and error.step is not None:
+    if isinstance(error, DeadEnd) and error.step is not None:
         return (
             f"ask again with: {again}; or send the job once more, at its cost, with: "
             f"{again} --resend {error.step}"
