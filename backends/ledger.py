@@ -121,7 +121,10 @@ def _record(row: sqlite3.Row) -> JobRecord:
     record = JobRecord(*values)
     if former == "[]":
         return record
-    return replace(record, former=tuple(str(job) for job in json.loads(former)))
+    try:
+        return replace(record, former=tuple(str(job) for job in json.loads(former)))
+    except (TypeError, ValueError):
+        raise BackendError(f"ledger: damaged: the row of {record.tag}") from None
 
 
 class Ledger:
@@ -198,7 +201,9 @@ class Ledger:
             database = sqlite3.connect(address, timeout=_PATIENCE, uri=True)
         database.row_factory = sqlite3.Row
         if self._write:
-            database.execute("PRAGMA journal_mode=WAL")
+            # two that change it at once do not wait for each other; the other journal is as safe
+            with suppress(sqlite3.OperationalError):
+                database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
         return database
 
