@@ -20,7 +20,7 @@ import typer
 
 from .engine.config import load_config, short
 from .engine.durable import why
-from .engine.progress import telling
+from .engine.progress import tell, telling
 from .engine.stopping import (
     BROKEN_PIPE,
     current_folder,
@@ -296,7 +296,6 @@ def resume(
     from .resuming import resume as resume_run
 
     if resend is not None:
-        from .engine.progress import tell
         from .resending import resend as send_again
 
         send_again(directory, resend, tell)
@@ -337,7 +336,7 @@ def jobs(
         print(f"forgot {forget}; its run sends it again with: qbrain resume {directory}")
         return
     if refresh:
-        seen, changed = ledger.refresh()
+        seen, changed = ledger.refresh(tell)
         print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
     else:
         ledger.look_again()
