@@ -181,6 +181,39 @@ def test_a_deleted_job_names_its_way_out_and_is_sent_again_when_asked(start_ibm)
     assert Ledger().jobs()[0].former == (job,)
 
 
+@pytest.mark.parametrize("lost", ["ledger", "ticket", "both"])
+def test_a_step_is_sent_again_whatever_is_lost_of_its_old_job(start_ibm, lost):
+    server = start_ibm(list_lag_seconds=0.1)
+    job = begun(server, *ORBIT)
+    wait_until_done(server)
+    if lost in ("ledger", "both"):
+        Path("ledger.sqlite").unlink()
+    if lost in ("ticket", "both"):
+        Path("run/sent/0000.ticket.json").unlink()
+    code, _, err = qbrain("resume", "run", "--resend", "0")
+    assert code == 0, err
+    assert f"job {job} is given up" in err
+    assert ("of 200 shots" in err) == (lost != "both")
+    assert sent(server) == 2
+    ticket = FolderTicket(RunDirectory.open(Path("run")), 0).read()
+    (new,) = set(server.jobs) - {job}
+    assert (ticket.job, ticket.former, ticket.shots) == (new, (job,), 200)
+
+
+def test_nothing_is_given_up_where_the_service_does_not_list_its_jobs(start_ibm):
+    server = start_ibm()
+    job = begun(server, *ORBIT)
+    wait_until_done(server)
+    server.fail(400, path="/jobs$", count=10_000)
+    code, _, err = qbrain("resume", "run", "--resend", "0")
+    assert code == 4
+    assert "nothing was given up" in err
+    server.clear()
+    assert FolderTicket(RunDirectory.open(Path("run")), 0).read().job == job
+    assert qbrain("resume", "run")[0] == 0
+    assert sent(server) == 1
+
+
 def test_an_answer_that_cannot_be_used_is_kept_and_the_job_can_be_sent_again(start_ibm):
     server = start_ibm()
     bad = {"schema_version": "v2.0", "data": [], "metadata": {}}
