@@ -1,16 +1,14 @@
 """What was sent by a named account is looked for, sent again and cancelled by that account."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command_line import qbrain
 from ibm_loopback.server import CRN
 
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
 
 OTHER = CRN.replace("00000000", "99999999")
 RUN = ["run", "lmg", "--backend", "ibm_fez", "--neurons", "6", "--gamma", "0.8", "--seed", "1"]
@@ -20,12 +18,10 @@ WAYS = {"account": ["--account", "work"], "instance": ["--instance", OTHER]}
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+def own_place(own_ledger, monkeypatch):
     monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.2")
     monkeypatch.setenv("QBRAIN_IBM_PATIENCE", "6")
     monkeypatch.setenv("QBRAIN_IBM_MAX_WAIT", "0")
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -47,13 +43,6 @@ def server(start_ibm, tmp_path, monkeypatch):
         monkeypatch.delenv(f"QISKIT_IBM_{name}")
     server.hold()
     return server
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def sent(server):

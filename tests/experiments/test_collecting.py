@@ -1,21 +1,19 @@
 """A run on a device goes on from its folder and a job's id; every dead end has a way out."""
 
 import contextlib
-import io
 import json
 import shutil
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain import resume
 from qbrain.backends.ibm_device import DeviceFacts, read_device
 from qbrain.backends.ibm_service import IBMService
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.sent import FolderTicket, kept_facts
 
@@ -26,18 +24,9 @@ REPLAY = [*RUN, "--evolution", "replay", "--out", "run"]
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+def own_place(own_ledger, monkeypatch):
     monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.2")
     monkeypatch.setenv("QBRAIN_IBM_PATIENCE", "6")
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def sent(server):
