@@ -33,6 +33,7 @@ from .ibm_answer import LABEL, Wanted, wanted_of
 from .ibm_connection import Connection
 from .ibm_device import DeviceFacts, read_device
 from .ibm_job import LedgerJob
+from .ibm_options import MODES, check_options, sampler_options
 from .ibm_policy import Deadline, ask, one_line
 from .ibm_service import IBMService
 from .ibm_submission import Submission
@@ -42,10 +43,6 @@ from .ledger import JobRecord, Ledger
 from .sampling import Detail, metadata_number, placement_of
 
 __all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler", "reopen_ibm_sampler"]
-
-MODES = ("auto", "session", "batch", "job")
-TWIRLING = ("none", "gates", "readout", "both")
-DECOUPLING = ("none", "XX", "XpXm", "XY4")
 
 
 def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
@@ -64,20 +61,6 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
             angles = [float(p).hex() for p in step.params]
             digest.update(f";{step.name}{angles}{qubits}{clbits}".encode())
     return digest.hexdigest()
-
-
-def _checked_options(mode: str, twirling: str, decoupling: str, fractional: bool) -> None:
-    if mode not in MODES:
-        raise BackendError(f"mode: wanted one of {', '.join(MODES)}, got {mode!r}")
-    if twirling not in TWIRLING:
-        raise BackendError(f"twirling: wanted one of {', '.join(TWIRLING)}, got {twirling!r}")
-    if decoupling not in DECOUPLING:
-        raise BackendError(f"decoupling: wanted one of {', '.join(DECOUPLING)}, got {decoupling!r}")
-    if fractional and twirling in ("gates", "both"):
-        # the client twirls by all Paulis, of which only half pass through an rzz
-        raise BackendError(
-            f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
-        )
 
 
 def open_ibm_sampler(
@@ -109,7 +92,7 @@ def open_ibm_sampler(
             device without fractional gates, or fractional gates that are to be twirled.
         DeviceFault: the service does not answer, or a calibration that cannot be read.
     """
-    _checked_options(mode, twirling, decoupling, fractional)
+    check_options(mode, twirling, decoupling, fractional)
     if isinstance(placements, bool) or not isinstance(placements, int) or placements < 1:
         raise BackendError(f"placements: wanted an integer >= 1, got {placements!r}")
     # a ledger that cannot be written is told before anybody waits for the service
@@ -131,6 +114,8 @@ def open_ibm_sampler(
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
+        account=account,
+        instance=instance,
     )
 
 
@@ -153,13 +138,15 @@ def reopen_ibm_sampler(
     Raises:
         BackendError: a bad option.
     """
-    _checked_options(mode, twirling, decoupling, facts.fractional)
+    check_options(mode, twirling, decoupling, facts.fractional)
     return IBMSampler(
         facts,
         service=lambda: IBMService(account, instance, patience=patience),
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
+        account=account,
+        instance=instance,
     )
 
 
@@ -175,19 +162,6 @@ def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
     if len(facts.places) > 1:
         details["placements"] = [list(place) for place in facts.places]
     return replace(facts, details=details)
-
-
-def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
-    """The client's options for what :func:`open_ibm_sampler` calls twirling and decoupling."""
-    options: dict[str, Any] = {
-        "twirling": {
-            "enable_gates": twirling in ("gates", "both"),
-            "enable_measure": twirling in ("readout", "both"),
-        }
-    }
-    if decoupling != "none":
-        options["dynamical_decoupling"] = {"enable": True, "sequence_type": decoupling}
-    return options
 
 
 class IBMSampler(BaseSamplerV2):
@@ -206,6 +180,8 @@ class IBMSampler(BaseSamplerV2):
         submits: circuits leave this machine, so what is sent must be on disk before.
         noisy: circuits meet a device's errors.
         tell: is told in a line what a job is waiting for.
+
+    ``account`` and ``instance`` are what the service was opened with, for the ledger.
     """
 
     submits = True
@@ -220,6 +196,8 @@ class IBMSampler(BaseSamplerV2):
         mode: str = "auto",
         options: dict[str, Any] | None = None,
         ledger: Ledger | None = None,
+        account: str | None = None,
+        instance: str | None = None,
     ) -> None:
         self.facts = facts
         self.name = facts.name
@@ -229,6 +207,7 @@ class IBMSampler(BaseSamplerV2):
         self._connection = Connection(facts, service, device, mode)
         self._options = options or {}
         self._given_ledger = ledger
+        self._account, self._instance = account or "", instance or ""
         self._run, self._directory = "", ""
         self._fresh, self.sends = True, True
         self._usage_known = True
@@ -408,6 +387,8 @@ class IBMSampler(BaseSamplerV2):
             calibration=self.facts.calibration,
             shots=shots,
             directory=self._directory,
+            account=self._account,
+            instance=self._instance,
         )
         submission = Submission(
             self._connection,

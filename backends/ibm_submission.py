@@ -104,7 +104,7 @@ class Submission:
         if job is not None:
             ticket = ticket.given_up()
             self.ledger.renew(tag)
-        ticket = replace(ticket, intended=time.time())
+        ticket = replace(ticket, intended=time.time(), backend=self._name, shots=self.record.shots)
         self.store.write(ticket)
         return self._send(circuits, ticket)
 

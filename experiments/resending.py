@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from qbrain.backends.errors import BackendError, DeviceFault
+from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ibm_job import NotDone
+from qbrain.backends.ibm_policy import list_lag_seconds
 from qbrain.backends.ibm_service import IBMService
+from qbrain.backends.ibm_ticket import Ticket
 from qbrain.backends.ledger import Ledger
 
 from .engine.folder import RunDirectory
@@ -23,31 +26,44 @@ __all__ = ["collect_run", "resend"]
 
 @dataclass(frozen=True)
 class Resend:
-    """What sending a job once more means: ``seconds`` of quantum time, None where not known."""
+    """What sending a job once more means.
 
-    job: str | None
+    Attributes:
+        jobs: ids of those that are given up.
+        shots: of each circuit, None where not known.
+        seconds: of quantum time, None where not known.
+    """
+
+    jobs: tuple[str, ...]
     circuits: int
-    shots: int
+    shots: int | None
     seconds: float | None
 
     def sentence(self, number: int) -> str:
         """For the user, before it is done."""
         cost = "at a cost that is not known" if self.seconds is None else f"~{self.seconds:.0f} s"
-        before = "" if self.job is None else f"; job {self.job} is given up"
+        of = "" if self.shots is None else f" of {self.shots} shots"
+        each = "job" if len(self.jobs) == 1 else "jobs"
+        verb = "is" if len(self.jobs) == 1 else "are"
+        before = f"; {each} {', '.join(self.jobs)} {verb} given up" if self.jobs else ""
         return (
-            f"step {number} is sent again: {self.circuits} circuits of {self.shots} shots, "
+            f"step {number} is sent again: {self.circuits} circuits{of}, "
             f"{cost} of quantum time{before}"
         )
 
 
 def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
-    """Give up the job of a step, so that the run's resume sends it once more.
+    """Give up the jobs of a step, so that the run's resume sends it once more.
 
-    ``say`` is told what it costs before anything is given up.
+    The service is asked for all jobs of the step's tag, for it may know one that neither the folder
+    nor the ledger does; resume takes none of these. ``say`` is told what it costs before anything
+    is given up.
 
     Raises:
         RunDirectoryError: no run on a device in ``path``.
         ConfigError: a step that was not sent, or that has been collected.
+        BackendError: no account.
+        DeviceError: the service does not say which jobs it has; nothing was given up.
     """
     folder = RunDirectory.open(path)
     facts = kept_facts(folder)
@@ -58,43 +74,55 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         if number < done or folder.result() is not None:
             raise ConfigError(f"resend: wanted a step that has no result, got {number}")
         store = FolderTicket(folder, number)
+        damaged = False
         try:
             ticket = store.read()
             sent = folder.sent(number)
         except RunDirectoryError:
-            # a record that is damaged is made anew
-            ticket, sent = None, None
-            for name in ("json", "qpy", "ticket.json"):
-                (path / "sent" / f"{number:04d}.{name}").unlink(missing_ok=True)
+            ticket, sent, damaged = None, None, True
         record = folder.record()
         tag = f"qbrain-{record['run']['id']}-{number}"
         ledger = Ledger()
         row = ledger.get(tag)
-        if ticket is None and row is None and sent is None:
+        if ticket is None and row is None and sent is None and not damaged:
             raise ConfigError(f"resend: wanted a step that was sent, got {number}")
-        shots = ticket.shots if ticket else (row.shots if row else 0)
-        job = (ticket.job if ticket else None) or (row.job if row else None)
+        before = [*(ticket.former if ticket else ()), *(row.former if row else ())]
+        known = [job for job in (ticket and ticket.job, row and row.job) if job]
+        listed = _listed(record["config"], tag, sure=bool(ticket or row))
+        jobs = tuple(dict.fromkeys(job for job in (*known, *listed) if job not in before))
+        shots = (ticket.shots if ticket else 0) or (row.shots if row else 0) or None
         circuits = sent[0] if sent is not None else []
-        seconds = qpu_seconds([PlannedJob(circuits, shots)], facts.targets[0]) if circuits else None
-        say(Resend(job, len(circuits), shots, seconds).sentence(number))
+        seconds = None
+        if circuits and shots is not None:
+            seconds = qpu_seconds([PlannedJob(circuits, shots)], facts.targets[0])
+        say(Resend(jobs, len(circuits), shots, seconds).sentence(number))
+        if damaged:
+            # a record that is damaged is made anew
+            for name in ("json", "qpy", "ticket.json"):
+                (path / "sent" / f"{number:04d}.{name}").unlink(missing_ok=True)
         if row is not None:
             ledger.renew(tag)
-        if ticket is not None:
-            store.write(ticket.given_up())
-        _give_up_unlisted(tag, store)
+        ticket = ticket or Ticket(tag, backend=facts.name, shots=shots or 0)
+        former = tuple(dict.fromkeys((*before, *jobs)))
+        store.write(replace(ticket, job=None, session=None, former=former))
 
 
-def _give_up_unlisted(tag: str, store: FolderTicket) -> None:
-    """Jobs of the tag that the service alone knows are given up too, where it answers."""
+def _listed(config: Mapping[str, Any], tag: str, *, sure: bool) -> list[str]:
+    """Ids of the jobs of a tag at the service of a run.
+
+    ``sure``: whether it is known that the job was sent; else the service's list may be behind.
+    """
     try:
-        found = IBMService().jobs_of(tag)
-    except (BackendError, DeviceFault):
-        return
-    ticket = store.read()
-    if ticket is None:
-        return
-    former = tuple(dict.fromkeys((*ticket.former, *(job.id for job in found))))
-    store.write(replace(ticket, job=None, former=former))
+        service = IBMService(config.get("account"), config.get("instance"))
+        found = service.jobs_of(tag)
+        if not found and not sure:
+            time.sleep(min(list_lag_seconds(), service.patience / 2))
+            found = service.jobs_of(tag)
+    except DeviceFault as error:
+        raise DeviceError(
+            f"resend: nothing was given up, for the service does not say which jobs it has: {error}"
+        ) from error
+    return [job.id for job in found]
 
 
 def collect_run(path: Path) -> dict[str, Any]:
