@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from qiskit_aer.library import SaveProbabilities
 
 from .channels import Part, draw_parts, sampled_parts
 from .check.mps import UNBOUNDED_MB
+from .compile import scheduled
 from .errors import BackendError
 from .ideal import ideal_target
 from .isa import first_illegal
@@ -88,6 +90,7 @@ class NoisyAerSampler(TargetSampler):
         mixtures: the same noise with errors as mixtures of unitaries and resets, which
             trajectories draw faster; ``channels`` where not given.
         readout: (qubits, 2): the same readout errors as in the noise model.
+        waits: schedule every circuit, so that qubits relax while they wait.
     """
 
     def __init__(
@@ -100,8 +103,10 @@ class NoisyAerSampler(TargetSampler):
         readout: NDArray[np.float64],
         seed: int | None = None,
         details: Mapping[str, Detail] | None = None,
+        waits: bool = False,
     ) -> None:
         super().__init__(name, target, seed=seed, details=details, readout=readout, noisy=True)
+        self._waits = waits
         self._density = AerSimulator(
             method="density_matrix",
             noise_model=channels,
@@ -129,6 +134,7 @@ class NoisyAerSampler(TargetSampler):
             seed=seed,
             details=part.details,
             readout=part.readout,
+            waits=part.waits,
         )
 
     @staticmethod
@@ -153,6 +159,11 @@ class NoisyAerSampler(TargetSampler):
             parts = max(1, min(PARTS, request.shots // PART_SHOTS))
             return self._kraus if few else self._trajectories, parts
 
+        if self._waits:
+            requests = [
+                replace(request, circuit=scheduled(request.circuit, self.target))
+                for request in requests
+            ]
         return _sample(requests, exact=exact, single=single, readout=self.readout)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "duration",
     "expected_fidelity",
     "final_layout",
+    "has_times",
     "is_line_local",
     "scheduled",
     "to_isa",
@@ -247,6 +248,17 @@ def scheduled(circuit: QuantumCircuit, target: Target) -> QuantumCircuit:
     padded = manager.run(circuit)
     padded.name, padded.metadata = circuit.name, dict(circuit.metadata or {})
     return padded
+
+
+def has_times(target: Target) -> bool:
+    """Whether a target tells its time unit and how long each of its gates and readings takes."""
+    return bool(target.dt) and all(
+        properties is not None and properties.duration is not None
+        for name in target.operation_names
+        if name != "delay" and target[name]
+        for place, properties in target[name].items()
+        if place is not None
+    )
 
 
 def cheaper(circuits: Sequence[QuantumCircuit], target: Target) -> QuantumCircuit:

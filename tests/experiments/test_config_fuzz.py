@@ -198,13 +198,13 @@ def _run(name, values, toml, folder):
     try:
         out, err = started.communicate(timeout=_LIMIT)
     except subprocess.TimeoutExpired:
-        started.send_signal(signal.SIGINT)
+        started.send_signal(signal.SIGTERM)
         try:
             out, err = started.communicate(timeout=_STOP)
         finally:
             started.kill()
         # a valid run may last longer: it has said so, stops when told to and can be resumed
-        assert started.returncode == 130, (values, err[-2000:])
+        assert started.returncode == 128 + signal.SIGTERM, (values, err[-2000:])
         assert len(err.strip().splitlines()) > 1, (values, err)
         assert "qbrain resume" in err, (values, err)
         return "stopped"
