@@ -51,7 +51,9 @@ class NoiseScale:
         gates: factor on the calibrated average infidelity of every gate.
         waiting: factor on the rates 1/T1 and 1/T2 during delays; 0: they are without noise.
         readout: added to both readout errors of every qubit, for each qubit that is in use (up to
-            8): n qubits have p(1|0) + n·readout and p(0|1) + n·readout.
+            8): n qubits have p(1|0) + n·readout and p(0|1) + n·readout. Circuits without two-qubit
+            gates are read as in the snapshot: on the device, circuits that only prepare and read
+            did not show this error, so that no readout calibration can see it.
         phase: angle δ of a coherent error exp(−iδ ZZ/2) of every two-qubit gate.
     """
 

@@ -87,7 +87,8 @@ class Cut:
 
     ``channels`` and ``mixtures`` are one noise model written in two ways: errors as Kraus
     channels, and as mixtures of Paulis and resets. ``readout`` holds the readout errors of that
-    model. ``waits``: circuits are to be scheduled, so that qubits relax while they wait.
+    model. ``waits``: circuits are to be scheduled, so that qubits relax while they wait. ``bare``:
+    the noise of circuits without two-qubit gates, where it is another.
     """
 
     target: Target
@@ -97,6 +98,7 @@ class Cut:
     place: Place
     details: dict[str, Detail]
     waits: bool
+    bare: Cut | None = None
 
 
 @lru_cache(maxsize=1)
@@ -354,7 +356,18 @@ def cut_device_to(
         details["waiting"] = "none, for the device tells no times"
     if device.note:
         details["note"] = device.note
-    return Cut(target, channels, mixtures, readout, place, details, waits)
+    bare = None
+    if scale.readout:
+        own = device.readout[list(qubits)]
+        bare = Cut(
+            target,
+            *noise_models(target, own, replace(scale, readout=0.0)),
+            own,
+            place,
+            details,
+            waits,
+        )
+    return Cut(target, channels, mixtures, readout, place, details, waits, bare)
 
 
 def bare_target(target: Target, qubits: Sequence[int]) -> Target:

@@ -76,8 +76,9 @@ class CircuitClass:
     @property
     def distribution(self) -> Array:
         """(2^n,): fractions over all repetitions."""
-        total = self.counts.sum(axis=0)
-        return total / total.sum()
+        total: Array = self.counts.sum(axis=0)
+        found: Array = total / total.sum()
+        return found
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
-"""Whether a snapshot predicts what its device measured: fit on some circuits, predict the others."""
+"""Whether a snapshot predicts what its device measured: fit on some circuits, predict others."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from .predictions import Predictions
 __all__ = ["CANDIDATES", "FREE", "DeviceCheck", "check_device"]
 
 Array = NDArray[np.float64]
-# what is fitted: found to predict held-out circuits as well as any larger set (docs/device-check.md)
+# what is fitted: larger sets predict held-out circuits no better (docs/device-check.md)
 FREE = ("gates", "readout")
 CANDIDATES = (
     ("gates",),
@@ -142,7 +143,8 @@ def check_device(
         "classes": rows,
     }
     if compare:
-        assert wide is not None and turned is not None
+        assert wide is not None
+        assert turned is not None
         record["candidates"] = _candidates(plain, wide, turned, fitted, held)
     record["verdicts"] = _verdicts(record)
     record["wall_seconds"] = round(time.perf_counter() - began, 3)
@@ -177,13 +179,12 @@ def _row(
     }
     measures: dict[str, Callable[[Array], float]] = {}
     if one.parity is not None:
-        parity = one.parity
-        measures["leakage_real"] = lambda p: leakage(p, parity)
+        measures["leakage_real"] = partial(leakage, parity=one.parity)
         for form in ("snapshot", "waiting", "model"):
-            row[f"leakage_{form}"] = leakage(forms[form], parity)
+            row[f"leakage_{form}"] = leakage(forms[form], one.parity)
     for form, predicted in forms.items():
-        measures[f"tvd_{form}"] = lambda p, q=predicted: total_variation(p, q)
-        measures[f"hellinger_{form}"] = lambda p, q=predicted: hellinger(p, q)
+        measures[f"tvd_{form}"] = partial(total_variation, predicted)
+        measures[f"hellinger_{form}"] = partial(hellinger, predicted)
     for name, measure in measures.items():
         row[name] = measure(one.distribution)
         low, high = interval(bootstrap(one.counts, measure, COUNT_DRAWS, generator))

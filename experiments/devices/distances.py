@@ -58,7 +58,8 @@ def without_readout(p: Array, readout: Array) -> Array:
     falling = np.sort(found)[::-1]
     lowered = (np.cumsum(falling) - 1) / np.arange(1, len(found) + 1)
     kept = int(np.flatnonzero(falling > lowered)[-1])
-    return np.clip(found - lowered[kept], 0, None)
+    nearest: Array = np.clip(found - lowered[kept], 0, None)
+    return nearest
 
 
 def _each_qubit(p: Array, matrices: list[Any]) -> Array:

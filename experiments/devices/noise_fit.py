@@ -108,9 +108,7 @@ def refit(
 ) -> NoiseScale:
     """The numbers of the least chi-square."""
     start = start or NoiseScale()
-    bounds = [
-        READOUT if name == "readout" else (AXES[name].low, AXES[name].high) for name in free
-    ]
+    bounds = [READOUT if name == "readout" else (AXES[name].low, AXES[name].high) for name in free]
     # steps of the search: 1 for factors, what an error is for errors
     sizes = [1.0 if name in ("gates", "waiting") else 0.01 for name in free]
 

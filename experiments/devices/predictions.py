@@ -52,11 +52,13 @@ class Axis:
         nodes = self.nodes
         away = value - nodes
         if np.any(away == 0):
-            return (away == 0).astype(float)
+            exactly: Array = (away == 0).astype(np.float64)
+            return exactly
         signs = (-1.0) ** np.arange(self.points)
         signs[[0, -1]] /= 2
-        terms: Array = signs / away
-        return terms / terms.sum()
+        terms = signs / away
+        found: Array = terms / terms.sum()
+        return found
 
 
 AXES = {
@@ -91,8 +93,9 @@ def simulate(
     channels, _ = noise_models(part.target, part.readout, scale)
     waits = scale.waiting > 0 and has_times(part.target)
     timed = [scheduled(circuit, part.target) if waits else circuit for circuit in circuits]
-    places = [final_layout(circuit)[: one.qubits] for circuit, one in zip(circuits, classes,
-                                                                          strict=True)]
+    places = [
+        final_layout(circuit)[: one.qubits] for circuit, one in zip(circuits, classes, strict=True)
+    ]
     return exact_probabilities(timed, places, channels)
 
 
@@ -114,9 +117,7 @@ class Predictions:
     _plain: dict[str, Array] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.parts = {
-            qubits: cut(self.snapshot, qubits) for qubits in by_size(self.classes)
-        }
+        self.parts = {qubits: cut(self.snapshot, qubits) for qubits in by_size(self.classes)}
         self._values, self._plain = {}, {}
 
     @property
@@ -152,9 +153,11 @@ class Predictions:
 
     def at(self, one: CircuitClass, scale: NoiseScale, readout: Array | None = None) -> Array:
         """What is read at these numbers; ``readout`` in place of the scale's, where given."""
-        values = self._values[one.name]
+        values: Any = self._values[one.name]
         for name in self.free:
             values = np.tensordot(AXES[name].weights(getattr(scale, name)), values, axes=1)
         if readout is None:
-            readout = scaled_readout(self.parts[one.qubits].readout, scale)
+            readout = self.parts[one.qubits].readout
+            if one.circuit.num_nonlocal_gates():
+                readout = scaled_readout(readout, scale)
         return with_readout(values, readout)

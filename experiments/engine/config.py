@@ -293,7 +293,7 @@ class BaseConfig(BaseModel):
         """
         token = _recorded.set(True)
         try:
-            config = cls(**{**cls.before, **values})
+            config = cls(**{**cls.before, **cls.current_names(dict(values))})
         except ConfigError as error:
             raise ConfigError(f"run.toml: {error}") from None
         finally:
