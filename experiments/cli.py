@@ -15,6 +15,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .devices.command import add_device_check
 from .ends import EXIT_INTERRUPTED, told
 from .engine.config import load_config
 from .engine.progress import tell, telling
@@ -239,6 +240,7 @@ def _figures_group() -> None:
 
 
 add_commands(figures_app)
+add_device_check(figures_app)
 
 
 @app.command()

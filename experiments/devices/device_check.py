@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from .mitigations import MITIGATIONS, Gain, baseline_readout, gain_of
 from .noise_fit import Fit, fit_noise, refit, split_groups
 from .predictions import Predictions
 
-__all__ = ["CANDIDATES", "FREE", "DeviceCheck", "check_device"]
+__all__ = ["CANDIDATES", "FREE", "check_device"]
 
 Array = NDArray[np.float64]
 # what is fitted: larger sets predict held-out circuits no better (docs/device-check.md)
@@ -44,15 +44,6 @@ MEANS = {
 }
 
 
-@dataclass(frozen=True)
-class DeviceCheck:
-    """All that a check finds; ``record`` is the JSON object of the command."""
-
-    record: dict[str, Any]
-    counts: DeviceCounts
-    gains: tuple[Gain, ...]
-
-
 def check_device(
     counts: Path,
     predict: Path | None = None,
@@ -60,7 +51,7 @@ def check_device(
     snapshot: str | None = None,
     seed: int = 0,
     compare: bool = False,
-) -> DeviceCheck:
+) -> dict[str, Any]:
     """Fit a snapshot's noise to counts and predict others.
 
     Args:
@@ -70,6 +61,9 @@ def check_device(
         snapshot: ``fake_<device>``; the device's own if not given.
         seed: of the split and of all draws.
         compare: fit other sets of numbers too, and tell how well each predicts.
+
+    Returns:
+        The JSON object of the command, without the folder.
 
     Raises:
         ConfigError: a file that is no file of counts, no such snapshot, or too few classes.
@@ -82,17 +76,17 @@ def check_device(
         fitted, held = split_groups(given.dynamic, seed)
     else:
         fitted, held = list(given.dynamic), list(other.dynamic)
-    if not fitted or not held:
-        raise ConfigError(
-            "counts: wanted circuits with gates to fit and others to predict, got "
-            f"{len(fitted)} and {len(held)}"
-        )
     baselines = [one for one in given.classes if one.baseline]
     if other is not None:
         held_names = {one.name for one in held}
         fitted = [one for one in fitted if one.name not in held_names]
         known = {one.name for one in baselines}
         baselines += [one for one in other.classes if one.baseline and one.name not in known]
+    if not fitted or not held:
+        raise ConfigError(
+            "counts: wanted circuits with gates to fit and others to predict, got "
+            f"{len(fitted)} and {len(held)}"
+        )
     every = [*baselines, *fitted, *held]
     plain = Predictions(name, every)
     wide = Predictions(name, [*fitted, *held], free=("gates", "waiting")) if compare else None
@@ -148,7 +142,7 @@ def check_device(
         record["candidates"] = _candidates(plain, wide, turned, fitted, held)
     record["verdicts"] = _verdicts(record)
     record["wall_seconds"] = round(time.perf_counter() - began, 3)
-    return DeviceCheck(record, given, tuple(gains))
+    return record
 
 
 def _snapshot_of(given: DeviceCounts, name: str | None) -> str:
