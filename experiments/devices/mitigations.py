@@ -18,7 +18,7 @@ __all__ = ["MITIGATIONS", "Gain", "baseline_readout", "gain_of", "mitigated"]
 Array = NDArray[np.float64]
 MITIGATIONS = ("parity", "readout", "readout+parity")
 # two gains that differ by less are told to be the same
-SAME = 0.1
+SAME = 0.05
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,8 @@ def draw_check(record: Mapping[str, Any]) -> Figure:
     under.set_xlim(-0.6, len(rows) - 0.4)
     handles = dict(zip(*reversed(above.get_legend_handles_labels()), strict=True))
     handles |= dict(zip(*reversed(under.get_legend_handles_labels()), strict=True))
-    figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncols=3, fontsize=8)
-    figure.suptitle(
+    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=3, fontsize=8)
+    above.set_title(
         f"Counts of {record['device']} and what {record['snapshot']} predicts "
         "(grey: held out from the fit)",
         fontsize=10,

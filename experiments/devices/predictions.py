@@ -99,6 +99,11 @@ def simulate(
     return exact_probabilities(timed, places, channels)
 
 
+def _linked(one: CircuitClass) -> bool:
+    """Whether a circuit has gates of two qubits."""
+    return bool(one.circuit.num_nonlocal_gates())
+
+
 @dataclass
 class Predictions:
     """What a snapshot predicts for classes of circuits at any numbers of its noise.
@@ -124,7 +129,7 @@ class Predictions:
     def work(self) -> int:
         """Number of simulations that :meth:`prepare` makes."""
         grid = int(np.prod([AXES[name].points for name in self.free]))
-        return (grid + 1) * len(self.classes)
+        return sum(1 + (grid if _linked(one) else 1) for one in self.classes)
 
     def prepare(self, tick: Callable[..., None]) -> None:
         """Simulate all classes at all points."""
@@ -132,20 +137,37 @@ class Predictions:
         shape = tuple(len(nodes) for nodes in grid)
         for qubits, group in by_size(self.classes).items():
             part = self.parts[qubits]
-            circuits = [compiled(one, part) for one in group]
-            for one, found in zip(group, simulate(group, circuits, part, PLAIN), strict=True):
-                self._plain[one.name] = found
+            self._tables(qubits, [one for one in group if _linked(one)], part, grid, shape, tick)
+            # single-qubit gates alone: no number changes what is seen of them
+            alone = [one for one in group if not _linked(one)]
+            self._tables(qubits, alone, part, [np.ones(1)] * len(grid), (1,) * len(grid), tick)
+
+    def _tables(
+        self,
+        qubits: int,
+        group: Sequence[CircuitClass],
+        part: Cut,
+        grid: Sequence[Array],
+        shape: tuple[int, ...],
+        tick: Callable[..., None],
+    ) -> None:
+        """Simulate classes of one size at the points of a grid."""
+        if not group:
+            return
+        circuits = [compiled(one, part) for one in group]
+        for one, found in zip(group, simulate(group, circuits, part, PLAIN), strict=True):
+            self._plain[one.name] = found
+            tick(one.name)
+        tables = {one.name: np.empty((*shape, 2**qubits)) for one in group}
+        for place in itertools.product(*map(range, shape)):
+            chosen: Mapping[str, Any] = {
+                name: float(grid[axis][place[axis]]) for axis, name in enumerate(self.free)
+            }
+            scale = replace(NoiseScale(), **chosen) if _linked(group[0]) else NoiseScale()
+            for one, found in zip(group, simulate(group, circuits, part, scale), strict=True):
+                tables[one.name][place] = found
                 tick(one.name)
-            tables = {one.name: np.empty((*shape, 2**qubits)) for one in group}
-            for place in itertools.product(*map(range, shape)):
-                chosen: Mapping[str, Any] = {
-                    name: float(grid[axis][place[axis]]) for axis, name in enumerate(self.free)
-                }
-                found_all = simulate(group, circuits, part, replace(NoiseScale(), **chosen))
-                for one, found in zip(group, found_all, strict=True):
-                    tables[one.name][place] = found
-                    tick(one.name)
-            self._values |= tables
+        self._values |= tables
 
     def plain(self, one: CircuitClass) -> Array:
         """What is read with the snapshot's noise of gates and readout, without waiting."""
@@ -155,9 +177,12 @@ class Predictions:
         """What is read at these numbers; ``readout`` in place of the scale's, where given."""
         values: Any = self._values[one.name]
         for name in self.free:
+            if len(values) == 1:
+                values = values[0]
+                continue
             values = np.tensordot(AXES[name].weights(getattr(scale, name)), values, axes=1)
         if readout is None:
             readout = self.parts[one.qubits].readout
-            if one.circuit.num_nonlocal_gates():
+            if _linked(one):
                 readout = scaled_readout(readout, scale)
         return with_readout(values, readout)
