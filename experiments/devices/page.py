@@ -72,8 +72,8 @@ def check_page(record: Mapping[str, Any]) -> str:
     if record["mitigations"]:
         parts += [
             "## Mitigation of counts",
-            "By how much the mean total variation distance to the ideal distribution falls. A gain on "
-            "the snapshot within 0.05 of the device's interval is told to be the same.",
+            "By how much the mean total variation distance to the ideal distribution falls. Gains "
+            "on the snapshot within 0.05 of the device's interval are told to be the same.",
             table(
                 ("mitigation", "classes", "device", "interval", "snapshot", "model", "verdict"),
                 (
