@@ -45,7 +45,8 @@ class DeviceNumbers:
     Attributes:
         readout: (p(1|0), p(0|1)) of each qubit, measured.
         readout_expected: the same by the calibration, None where there is none.
-        gates_factor: on the calibrated errors of gates, at most 16; None without calibration.
+        gates_factor: on the calibrated errors of gates, at most 16; None without calibration,
+            or where all circuits with such gates are wrong.
         gates_factor_stderr: its standard error by shots.
         two_qubit_error: of a two-qubit gate: calibrated × ``growth``, or by the signal left.
     """
@@ -98,14 +99,15 @@ def device_numbers(
     linked = [
         (one, row, circuit)
         for one, row, circuit in zip(probes, judged, circuits, strict=True)
-        if one.kind == "gates"
+        if one.kind == "gates" and not row.wrong
     ]
     signal = [_gate_error(one, row) for one, row, _ in linked if row.two_qubit_gates]
     error = float(np.median(signal)) if signal else 0.0
     factor = stderr = expected = None
     if part is not None:
-        factor, stderr = _factor(linked, part, np.array(readout))
-        error = min(0.5, max(1.0, factor) * mean_two_qubit_error(part))
+        if linked:
+            factor, stderr = _factor(linked, part, np.array(readout))
+        error = min(0.5, max(1.0, factor or 0.0) * mean_two_qubit_error(part))
         expected = tuple((float(a), float(b)) for a, b in part.readout)
     return DeviceNumbers(readout, expected if known else None, factor, stderr, error)
 

@@ -130,9 +130,10 @@ def _recommended(
     for encoding in dict.fromkeys(one.encoding for one in advice):
         mine = [one for one in advice if one.encoding == encoding]
         best = mine[0]
+        most = ", the most looked at" if best.neurons == config.most_neurons else ""
         parts.append(
             f"encoding {encoding}, evolution {best.evolution}, mitigation {best.mitigation}: "
-            f"N = {best.neurons} (expected RMSE {best.expected_rmse:.3f}, "
+            f"N = {best.neurons}{most} (expected RMSE {best.expected_rmse:.3f}, "
             f"{best.two_qubit_gates} two-qubit gates)"
         )
     return f"To an RMSE of {GOAL:g} of E: {'; '.join(parts)}."
