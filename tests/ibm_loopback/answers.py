@@ -2,8 +2,9 @@
 
 Each entry of :data:`RESULTS`, :data:`UNSEEN_RESULTS`, :data:`JOBS`, :data:`SUBMISSIONS`,
 :data:`LISTS`, :data:`METRICS`, :data:`DEVICES` and :data:`SESSIONS` takes status and body of a
-right answer and gives those of a wrong one, for :meth:`LoopbackIBM.alter` and :meth:`LoopbackIBM.answers`. Bodies come as the
-server keeps them: text for results, objects for the rest.
+right answer and gives those of a wrong one, for :meth:`LoopbackIBM.alter` and
+:meth:`LoopbackIBM.answers`. Bodies come as the server keeps them: text for results, objects for
+the rest.
 """
 
 from __future__ import annotations
