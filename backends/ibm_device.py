@@ -18,6 +18,7 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
 from .errors import BackendError
+from .feed_forward import offers
 from .fractional import bounds_of
 from .placements import places_on
 from .sampling import Detail
@@ -43,6 +44,7 @@ class DeviceFacts:
         fractional: whether ``rx`` and ``rzz`` may be used.
         most_shots, most_circuits: of one job, None where the device does not say.
         details: what the run's record says.
+        feed_forward: whether circuits may branch on a reading.
     """
 
     name: str
@@ -55,6 +57,7 @@ class DeviceFacts:
     most_shots: int | None = None
     most_circuits: int | None = None
     details: dict[str, Detail] = field(default_factory=dict)
+    feed_forward: bool = False
 
     def check_size(self, circuits: int, shots: int) -> None:
         """Whether a job of so many circuits with so many shots each may be sent.
@@ -90,6 +93,7 @@ class DeviceFacts:
             "most_shots": self.most_shots,
             "most_circuits": self.most_circuits,
             "details": self.details,
+            "feed_forward": self.feed_forward,
         }
 
     @classmethod
@@ -121,6 +125,7 @@ class DeviceFacts:
             limits["most_shots"],
             limits["most_circuits"],
             dict(record["details"]),
+            bool(record.get("feed_forward", False)),
         )
 
 
@@ -166,6 +171,7 @@ def read_device(
         fractional,
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
+        feed_forward=offers(target),
     )
 
 

@@ -18,7 +18,7 @@ from qbrain.backends.aer import NoisyAerSampler, exact_probabilities
 from qbrain.backends.compile import scheduled, two_qubit_gates
 from qbrain.backends.device_noise import noise_models, scale_of
 from qbrain.backends.line import Place
-from qbrain.backends.readings import final_readings
+from qbrain.backends.readings import final_readings, take_readings
 from qbrain.backends.snapshot import Cut, Snapshot, cut_device_to, cut_to
 
 from ..engine.experiment import Bench
@@ -60,7 +60,7 @@ def calibrated_cut(config: CheckConfig, bench: Bench) -> Cut | None:
         note="",
     )
     place = Place(tuple(range(int(bench.target.num_qubits))), 0.0, "")
-    return cut_device_to(device, place)
+    return replace(cut_device_to(device, place), feed_forward=bench.feed_forward)
 
 
 def expectations(
@@ -103,10 +103,10 @@ def chances_of(circuit: QuantumCircuit, part: Cut, readout: Array) -> Array | No
     if part.bare is not None and two_qubit_gates(circuit) == 0:
         readout = part.bare.readout if readout is part.readout else readout
         part = part.bare
-    timed = scheduled(circuit, part.target) if part.waits else circuit
-    ends = final_readings(timed)
-    if ends is None:
+    if final_readings(circuit) is None:
         return None
+    timed = scheduled(circuit, part.target) if part.waits else circuit
+    ends = take_readings(timed)
     (found,) = exact_probabilities([ends.gates], [ends.qubits], part.channels)
     # bit i of the index is the i-th qubit read; bring it to its classical bit
     bits = len(ends.qubits)

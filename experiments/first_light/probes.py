@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 from qiskit import ClassicalRegister, QuantumCircuit, QuantumRegister
 from qiskit.transpiler import Target
 
+from qbrain.backends.compile import to_isa
 from qbrain.reference.lmg import LMG, product_formula_states
 
-from ..engine.experiment import Histories, Observable, PureState, Role, Task
+from ..engine.experiment import Branches, Histories, Observable, PureState, Role, Task
 from ..lmg.circuits import PhaseSchedule, open_circuits
 from ..lmg.config import LMGConfig
 
@@ -100,8 +101,11 @@ class Probe:
         return self.ideal > 1e-9
 
 
-def probes(target: Target) -> list[Probe]:
-    """The circuits of a check on a target of four qubits; those that it can run."""
+def probes(target: Target, feed_forward: bool = False) -> list[Probe]:
+    """The circuits of a check on a target of four qubits; those that it can run.
+
+    ``feed_forward``: whether circuits may branch on a reading.
+    """
     found = [
         _basis("all 0", "false excitations", 0, {"inverted readout": 15}),
         _basis("all 1", "lost excitations", 15, {"inverted readout": 0, "no gate acts": 0}),
@@ -114,6 +118,8 @@ def probes(target: Target) -> list[Probe]:
     ]
     if "reset" in target.operation_names:
         found.append(_reset())
+    if feed_forward and "x" in target.operation_names:
+        found.append(_feed_forward(target))
     return [replace(one, task=_named(one)) for one in found]
 
 
@@ -254,9 +260,36 @@ def _reset() -> Probe:
                  Task(circuit, Histories([[0], [1]], states, 0)), ideal, others)  # fmt: skip
 
 
-def left_out(target: Target) -> list[str]:
-    """What a target does not offer, as sentences."""
+def left_out(target: Target, feed_forward: bool = False) -> list[str]:
+    """What a target does not offer, as sentences; arguments as of :func:`probes`."""
     found = []
     if "reset" not in target.operation_names:
         found.append("reset, and reading on the way: the target has no reset")
+    if not feed_forward:
+        found.append("feed-forward: the backend cannot branch on a reading")
+    elif "x" not in target.operation_names:
+        found.append("feed-forward: the target has no x of its own")
     return found
+
+
+def _feed_forward(target: Target) -> Probe:
+    """A qubit on the equator is read, and another one is turned if that was a 1: 00 or 11."""
+    first = QuantumCircuit(QuantumRegister(2, "q"))
+    first.h(0)
+    circuits = []
+    for begun in (first, to_isa(first, target)):
+        circuit = QuantumCircuit(*begun.qregs, ClassicalRegister(2, "bits"))
+        circuit.compose(begun, range(begun.num_qubits), inplace=True)
+        circuit.measure(0, 0)
+        with circuit.if_test((circuit.clbits[0], 1)):
+            circuit.x(1)
+        circuit.measure(1, 1)
+        circuits.append(circuit)
+    ideal = np.array([0.5, 0, 0, 0.5])
+    others = {
+        "the branch is never taken": np.array([0.5, 0.5, 0, 0]),
+        "the branch is always taken": np.array([0, 0, 0.5, 0.5]),
+        "the branch is taken at 0": np.array([0, 0.5, 0.5, 0]),
+    }
+    return Probe("feed-forward", "H, read, X on another qubit if 1", "dynamic",
+                 Task(circuits[0], Branches(ideal), isa=circuits[1]), ideal, others)  # fmt: skip

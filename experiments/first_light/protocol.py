@@ -44,12 +44,12 @@ class CheckExperiment(Experiment[CheckConfig, Measured]):
     @cached_property
     def probes(self) -> list[Probe]:
         """The circuits that the device can run."""
-        return probes(self._bench.target)
+        return probes(self._bench.target, self._bench.feed_forward)
 
     @property
     def left_out(self) -> list[str]:
         """What the device cannot do, and the circuit that is missing for it."""
-        return left_out(self._bench.target)
+        return left_out(self._bench.target, self._bench.feed_forward)
 
     def _seconds(self, shots: int) -> float | None:
         self.shots = shots

@@ -41,14 +41,14 @@ PERMUTATIONS = list(itertools.permutations(range(4)))
 
 @pytest.fixture(scope="module")
 def ideal_probes():
-    return probes(ideal_target(4))
+    return probes(ideal_target(4), feed_forward=True)
 
 
 @pytest.fixture(scope="module")
 def boston():
     """Bench, probes, circuits in the device's gates, what is expected of them."""
     bench = bench_of(open_sampler("fake_boston", qubits=4, seed=1))
-    made = probes(bench.target)
+    made = probes(bench.target, bench.feed_forward)
     circuits = [one.task.isa or to_isa(one.task.circuit, bench.target) for one in made]
     part = calibrated_cut(CheckConfig(backend="fake_boston"), bench)
     return bench, made, circuits, expectations(made, circuits, part, 0)
@@ -541,13 +541,14 @@ def test_folder_and_json_of_a_check(folder):
     assert json.loads(qbrain("check", "--out", "first", "--json")[1]) == result
     assert json.loads(qbrain("resume", "first", "--json")[1]) == result
     assert len(json.loads(qbrain("check", "--history", "--json")[1])["checks"]) == 1
-    assert "All 11 circuits are as expected." in qbrain("check", "--out", "first")[1]
+    assert "All 12 circuits are as expected." in qbrain("check", "--out", "first")[1]
 
 
 def test_a_device_without_reset_leaves_that_out(folder):
     code, out, err = qbrain("check", "--backend", "fake_miami", "--seed", 1, "--most-neurons", 0)
     assert code == 0, err
     assert "Left out: reset, and reading on the way: the target has no reset." in out
+    assert "Left out: feed-forward: the backend cannot branch on a reading." in out
     assert "simulation with the noise of the device snapshot fake_miami" in out
 
 

@@ -22,12 +22,12 @@ def test_a_device_that_is_its_calibration(start_ibm):
     server = start_ibm(devices=["ibm_boston"], idle_noise=True)
     code, out, err = qbrain(*CHECK, "--out", "run")
     assert code == 0, err
-    assert "11 circuits of 2000 shots in 1 job, about 8 s of quantum time" in err
+    assert "12 circuits of 2000 shots in 1 job, about 8 s of quantum time" in err
     result = json.loads(out)
     assert {row["verdict"] for row in result["checks"]} == {"as expected"}
     assert "the device's calibration of 2026-04-17" in result["expectation"]
     assert server.submissions() == 1
-    assert result["validated"] == result["circuits"] == 11
+    assert result["validated"] == result["circuits"] == 12
     assert "ibm_boston" in Path("run/report.html").read_text()
     # told in advance: what the service bills is no more than that
     (row,) = Ledger().jobs()
