@@ -24,9 +24,10 @@ from ..engine.progress import tell
 from ..errors import RunDirectoryError
 from .judging import FALSE_ALARM
 
-__all__ = ["checks_folder", "drift", "keep", "kept", "same_error"]
+__all__ = ["checks_folder", "drift", "history_rows", "in_words", "keep", "kept", "same_error"]
 
-_WANTED = ("backend", "run", "time", "checks", "numbers", "verdict")
+# what reading another file may raise
+_DAMAGED = (ValueError, RecursionError, KeyError, TypeError, AttributeError, ArithmeticError)
 
 
 def checks_folder() -> Path:
@@ -67,10 +68,13 @@ def kept(backend: str | None = None) -> list[dict[str, Any]]:
                 continue
             try:
                 record = json.loads(path.read_text(encoding="utf-8"))
-                if not isinstance(record, dict) or any(name not in record for name in _WANTED):
-                    raise ValueError("not the record of a check")
-            except (OSError, ValueError, RecursionError) as error:
-                tell(f"{path} is left out: {' '.join(str(error).split())}")
+                _row(record, [])
+                drift(record, record)
+            except OSError as error:
+                tell(f"{path} is left out: {error.strerror}")
+                continue
+            except _DAMAGED:
+                tell(f"{path} is left out: it is not the record of a check")
                 continue
             if backend is None or record["backend"] == backend:
                 found.append(record)
@@ -114,23 +118,24 @@ def history_rows(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows = []
     for record in records:
         before = last.get(record["backend"])
-        changes = [] if before is None else drift(before, record)
-        factors = [row["factor"] for row in record["checks"] if row["factor"] is not None]
-        rows.append(
-            {
-                "time": record["time"],
-                "backend": record["backend"],
-                "verdict": record["verdict"]["sentence"],
-                "readout_error": record["numbers"]["readout_error"],
-                "gates_factor": record["numbers"]["gates_factor"],
-                "two_qubit_error": record["numbers"]["two_qubit_error"],
-                "mean_factor": sum(factors) / len(factors) if factors else None,
-                "changed": changes,
-                "run": record["run"],
-            }
-        )
+        rows.append(_row(record, [] if before is None else drift(before, record)))
         last[record["backend"]] = record
     return rows
+
+
+def _row(record: Mapping[str, Any], changed: list[dict[str, Any]]) -> dict[str, Any]:
+    factors = [float(row["factor"]) for row in record["checks"] if row["factor"] is not None]
+    return {
+        "time": str(record["time"]),
+        "backend": str(record["backend"]),
+        "verdict": str(record["verdict"]["sentence"]),
+        "readout_error": float(record["numbers"]["readout_error"]),
+        "gates_factor": record["numbers"]["gates_factor"],
+        "two_qubit_error": float(record["numbers"]["two_qubit_error"]),
+        "mean_factor": sum(factors) / len(factors) if factors else None,
+        "changed": changed,
+        "run": str(record["run"]),
+    }
 
 
 def in_words(change: Mapping[str, Any]) -> str:

@@ -34,6 +34,7 @@ from qbrain.experiments.first_light.probes import GAMMA, ORDERS, PHASES, Probe, 
 from qbrain.experiments.first_light.system import CHECK
 from qbrain.experiments.lmg.config import LMGConfig
 from qbrain.experiments.lmg.trotter import residual_of
+from qbrain.experiments.systems import SYSTEMS
 
 SHOTS = 2000
 PERMUTATIONS = list(itertools.permutations(range(4)))
@@ -464,6 +465,27 @@ def test_better_devices_reach_further(run):
     assert f"--neurons {first['neurons']}" in first["command"]
 
 
+# neurons, options, RMSE expected and found with seed 1: what docs/check.md says
+QUOTED = [
+    (4, {"evolution": "fast-forward"}, 0.016, 0.015),
+    (3, {"evolution": "replay"}, 0.017, 0.016),
+    (15, {"encoding": "dicke", "evolution": "orbit"}, 0.013, 0.017),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("neurons", "options", "expected", "found"), QUOTED)
+def test_expected_and_found_as_the_page_says(neurons, options, expected, found, tmp_path):
+    part = cut("fake_boston", 4)
+    error = float(np.mean([each.error for each in part.target["cz"].values()]))
+    numbers = DeviceNumbers(tuple(map(tuple, part.readout.tolist())), None, 1.0, 0.1, error)
+    config = LMGConfig(backend="fake_boston", neurons=neurons, gamma=GAMMA, seed=1, **options)
+    points = advice.circuits_of(config, part.target, numbers)
+    assert round(advice.expected_rmse(config, points, numbers).expected_rmse, 3) == expected
+    made = start(SYSTEMS["lmg"], config, tmp_path / "run", draw=False)
+    assert round(made.fit.rmse, 3) == found
+
+
 @pytest.mark.slow
 def test_what_is_recommended_holds(tmp_path, monkeypatch):
     """Of the best form in each encoding: the run's RMSE is within twice the goal."""
@@ -511,10 +533,12 @@ def test_checks_are_kept_for_their_owner_and_compared(tmp_path, monkeypatch, run
     assert json.loads(qbrain("check", "--history", "--backend", "aer", "--json")[1]) == {
         "checks": []
     }
-    (path.parent / "fake_boston-x.json").write_text("{")
-    code, out, err = qbrain("check", "--history")
-    assert (code, out.count("fake_boston")) == (0, 2)
-    assert "fake_boston-x.json is left out" in err
+    for text in ("{", "[]", "{}", json.dumps({**first, "checks": 3}), "\udcff"):
+        broken = path.parent / "fake_boston-x.json"
+        broken.write_bytes(text.encode(errors="surrogateescape"))
+        code, out, err = qbrain("check", "--history")
+        assert (code, out.count("fake_boston")) == (0, 2)
+        assert "fake_boston-x.json is left out: it is not the record of a check" in err
 
 
 # ---- the command
