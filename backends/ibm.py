@@ -174,7 +174,7 @@ def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
     }
     if len(facts.places) > 1:
         details["placements"] = [list(place) for place in facts.places]
-    return replace(facts, details=details)
+    return replace(facts, details=details | facts.details)
 
 
 def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:

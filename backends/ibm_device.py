@@ -17,6 +17,7 @@ from qiskit.circuit import Delay, Measure, Parameter, Reset
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
+from .billing import Repetition
 from .errors import BackendError
 from .fractional import bounds_of
 from .placements import places_on
@@ -166,6 +167,7 @@ def read_device(
         fractional,
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
+        Repetition.of(device.configuration()).details(),
     )
 
 

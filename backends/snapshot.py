@@ -22,7 +22,7 @@ import json
 import math
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,7 @@ from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
+from .billing import Repetition
 from .errors import BackendError
 from .fractional import FRACTIONAL, bounds_of, with_fractional_rzz
 from .ideal import check_qubits
@@ -69,6 +70,7 @@ class Snapshot:
         target: of the whole device.
         readout: (qubits, 2): p(1|0), p(0|1); nan where the device gives none.
         note: what its makers say must be known about it, or nothing.
+        repetition: what it waits between shots.
     """
 
     name: str
@@ -77,6 +79,7 @@ class Snapshot:
     target: Target
     readout: NDArray[np.float64]
     note: str
+    repetition: Repetition = field(default_factory=Repetition)
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,7 @@ def snapshot_of(backend: Any, name: str) -> Snapshot:
         target=target,
         readout=assignment_errors(properties, target),
         note="",
+        repetition=Repetition.of(backend.configuration()),
     )
 
 
@@ -326,6 +330,7 @@ def cut_device_to(
         "search": place.search,
         "expected_layer_fidelity": math.exp(-place.cost),
         "noise": "depolarising and thermal relaxation a gate, relaxation in delays, readout",
+        **device.repetition.details(),
     }
     if device.note:
         details["note"] = device.note

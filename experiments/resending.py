@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from qbrain.backends.billing import Repetition
 from qbrain.backends.errors import BackendError, DeviceFault
 from qbrain.backends.ibm_job import NotDone
 from qbrain.backends.ibm_service import IBMService
@@ -75,7 +76,9 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         shots = ticket.shots if ticket else (row.shots if row else 0)
         job = (ticket.job if ticket else None) or (row.job if row else None)
         circuits = sent[0] if sent is not None else []
-        seconds = qpu_seconds([PlannedJob(circuits, shots)], facts.targets[0]) if circuits else None
+        repetition = Repetition.from_details(facts.details)
+        again = [PlannedJob(circuits, shots)]
+        seconds = qpu_seconds(again, facts.targets[0], repetition) if circuits else None
         say(Resend(job, len(circuits), shots, seconds).sentence(number))
         if row is not None:
             ledger.renew(tag)

@@ -15,9 +15,9 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
+from qbrain.backends.billing import SECONDS_A_JOB, Repetition, job_seconds, reset_seconds
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, two_qubit_gates
-from qbrain.backends.compile import duration as circuit_duration
 
 from .dispatch import compiled, heading_of
 from .experiment import Bench, Experiment, Job, MixedState, Task
@@ -26,14 +26,7 @@ from .readings import Reading, counts_of_bits
 
 __all__ = ["PlannedJob", "circuit_costs", "costs_of", "guard_qpu_seconds", "planned", "qpu_seconds"]
 
-_REP_DELAY = 250e-6  # seconds between shots on IBM's devices unless told otherwise
-_PER_JOB = 2.0  # seconds of overhead a job
 _ENUMERATED = 8  # independent bits whose joint outcomes are listed; more are drawn bit by bit
-ASSUMPTIONS = (
-    f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and errors from "
-    "the calibration; fidelity the product of gate and readout fidelities; memory and "
-    "seconds those of this machine, rough"
-)
 
 
 @dataclass(frozen=True)
@@ -102,16 +95,27 @@ def circuit_costs(circuits: Sequence[QuantumCircuit], target: Target) -> dict[st
     }
 
 
-def qpu_seconds(jobs: Sequence[PlannedJob], target: Target) -> float | None:
-    """Estimated QPU time: jobs × 2 s + shots × Σ (250 µs + circuit length); None if unknown."""
-    total = _PER_JOB * len(jobs)
-    for job in jobs:
-        lengths = [circuit_duration(c, target) for c in job.circuits]
-        known = [x for x in lengths if x is not None]
-        if len(known) != len(lengths):
-            return None
-        total += job.shots * sum(_REP_DELAY + x for x in known)
-    return total
+def qpu_seconds(jobs: Sequence[PlannedJob], target: Target, repetition: Repetition) -> float | None:
+    """Seconds that the jobs will be billed, as :mod:`qbrain.backends.billing`; None if unknown."""
+    each = [job_seconds(job.circuits, job.shots, target, repetition) for job in jobs]
+    known = [seconds for seconds in each if seconds is not None]
+    return sum(known) if len(known) == len(each) else None
+
+
+def assumptions(bench: Bench) -> str:
+    """What the figures of an estimate rest on, in words."""
+    reset = reset_seconds(bench.target)
+    before = f"a reset of {1e6 * reset:.2f} µs before each; " if reset else ""
+    return (
+        f"{SECONDS_A_JOB:g} s a job; {repetition_of(bench).sentence()}; {before}circuit lengths "
+        "and errors from the calibration; fidelity the product of gate and readout fidelities; "
+        "memory and seconds those of this machine, rough"
+    )
+
+
+def repetition_of(bench: Bench) -> Repetition:
+    """What the bench's device waits between shots."""
+    return Repetition.from_details(bench.details)
 
 
 def costs_of(
@@ -139,11 +143,11 @@ def costs_of(
         "shots": jobs[0].shots,
         # by the first placement's calibration, wherever a circuit runs
         **circuit_costs(circuits, bench.target),
-        "qpu_seconds": qpu_seconds(jobs, bench.target),
+        "qpu_seconds": qpu_seconds(jobs, bench.target, repetition_of(bench)),
         "memory_bytes": round(memory),
         "seconds": round(seconds),
         **experiment.costs(),
-        "assumptions": ASSUMPTIONS,
+        "assumptions": assumptions(bench),
     }
 
 
@@ -155,7 +159,7 @@ def guard_qpu_seconds(system: str, experiment: Experiment[Any, Any], bench: Benc
     limit = experiment.config.max_qpu_seconds
     if limit is None:
         return
-    seconds = qpu_seconds(planned(experiment, bench), bench.target)
+    seconds = qpu_seconds(planned(experiment, bench), bench.target, repetition_of(bench))
     found = math.inf if seconds is None else seconds
     if not found <= limit:
         raise DispatchRefused(system, None, "qpu seconds", found, limit)
