@@ -19,7 +19,7 @@ qubits with 2 to 50 steps at 4096 shots: 600 circuits (two jobs) were billed 660
 counts are public the formula gives 653 s and 305 s (-1.1 % and -0.1 %); if all were the shortest of
 them, 633 s and 296 s; if all the longest, 698 s and 326 s. The bills are too coarse to tell the
 reset from an overhead of a few microseconds a shot. Neither the opening of sessions nor queueing is
-in it, and what twirling adds to a job is not known.
+in it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from qiskit.transpiler import Target
 from .compile import duration
 from .sampling import Detail
 
-__all__ = ["SECONDS_A_JOB", "Repetition", "job_seconds", "reset_seconds"]
+__all__ = ["SECONDS_A_JOB", "Repetition", "executed_shots", "job_seconds", "reset_seconds"]
 
 SECONDS_A_JOB = 2.0
 # of a device that does not tell its own: that of most of IBM's
@@ -117,6 +117,18 @@ def reset_seconds(target: Target) -> float:
         return 0.0
     known = [getattr(each, "duration", None) or 0.0 for each in (target["reset"] or {}).values()]
     return max(known, default=0.0)
+
+
+def executed_shots(shots: int, *, twirled: bool) -> int:
+    """Shots of a circuit that the client asks for where ``shots`` are wanted.
+
+    Twirled, they are drawn in at most 32 randomizations of equally many shots, at least 64 each:
+    ``calculate_twirling_shots`` of the client.
+    """
+    if not twirled:
+        return shots
+    each = max(64, math.ceil(shots / 32))
+    return each * math.ceil(shots / each)
 
 
 def job_seconds(

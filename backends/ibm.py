@@ -376,9 +376,26 @@ class IBMSampler(BaseSamplerV2):
         return self._submit(circuits, int(wanted), tag, step, LooseTicket())
 
     def submit(
-        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+        self,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        number: int,
+        store: TicketStore,
+        *,
+        part: int = 0,
+        estimated: float | None = None,
+        most: int | None = None,
     ) -> LedgerJob:
         """Send a run's job of this number, or find it if it was sent before.
+
+        Args:
+            circuits: of the job.
+            shots: of each.
+            number: of the job in the run.
+            store: of its ticket.
+            part: which one it is of the jobs that this one was cut into.
+            estimated: seconds of quantum time, for the record.
+            most: seconds of quantum time after which the service is to end the job.
 
         What is sent once under a number is the job of that number, whatever the circuits are: they
         lie in the run's folder, and the same ones made on another processor may differ in their
@@ -387,7 +404,8 @@ class IBMSampler(BaseSamplerV2):
         Raises:
             BackendError, DeviceFault: as :meth:`run`.
         """
-        return self._submit(circuits, shots, f"qbrain-{self._run}-{number}", number, store)
+        tag = f"qbrain-{self._run}-{number}" + (f"-{part}" if part else "")
+        return self._submit(circuits, shots, tag, number, store, estimated, most)
 
     def _submit(
         self,
@@ -396,6 +414,8 @@ class IBMSampler(BaseSamplerV2):
         tag: str,
         step: int,
         store: TicketStore,
+        estimated: float | None = None,
+        most: int | None = None,
     ) -> LedgerJob:
         wanted = wanted_of(circuits, tag)
         placed = [self.placed(*pair) for pair in zip(circuits, wanted, strict=True)]
@@ -418,6 +438,9 @@ class IBMSampler(BaseSamplerV2):
             self.note,
             self._fresh,
             self.sends,
+            estimated,
+            most,
+            self.tell,
         )
         check = partial(self.facts.check_size, len(placed), shots)
         job = submission.find_or_send(placed, check)

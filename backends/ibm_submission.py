@@ -19,6 +19,7 @@ from qiskit import QuantumCircuit
 from .errors import DeadEnd, DeviceFault
 from .ibm_connection import CLOSING, Connection
 from .ibm_job import NotDone
+from .ibm_limits import Pace
 from .ibm_policy import (
     Action,
     Deadline,
@@ -40,6 +41,8 @@ __all__ = ["Submission"]
 
 # how often a session that has closed is opened anew for one job
 _RENEWALS = 3
+# one a process: a token's jobs are counted together, whichever run they are of
+_pace = Pace()
 _LIVE_FIRST = {"DONE": 0, "RUNNING": 1}
 
 
@@ -56,6 +59,9 @@ class Submission:
         note: puts into the ledger what has become of the job; may fail.
         fresh: whether nobody can have sent a job of this run before.
         sends: whether the job may be sent.
+        estimated: seconds of quantum time that the job is estimated at, None where not known.
+        most: seconds after which the service is to end it, None without such a limit.
+        tell: is told in a line what the sending waits for.
     """
 
     connection: Connection
@@ -66,10 +72,16 @@ class Submission:
     note: Callable[..., None]
     fresh: bool
     sends: bool
+    estimated: float | None = None
+    most: int | None = None
+    tell: Callable[[str], None] = lambda text: None
 
     @property
     def _name(self) -> str:
         return self.record.backend
+
+    def _tell(self, text: str) -> None:
+        self.tell(f"{self._name}: the job of step {self.record.step} {text}")
 
     def find_or_send(self, circuits: list[QuantumCircuit], check: Callable[[], None]) -> str:
         """Id of the job: the known one, one that the service has, or a new one.
@@ -104,7 +116,7 @@ class Submission:
         if job is not None:
             ticket = ticket.given_up()
             self.ledger.renew(tag)
-        ticket = replace(ticket, intended=time.time())
+        ticket = replace(ticket, intended=time.time(), estimated=self.estimated, most=self.most)
         self.store.write(ticket)
         return self._send(circuits, ticket)
 
@@ -149,11 +161,16 @@ class Submission:
         connection = self.connection
         deadline, pause = Deadline(connection.service.patience), 0.5
         renewed, reopened, doubtful = False, 0, False
+        options = dict(self.options)
+        if self.most is not None:
+            options["max_execution_time"] = self.most
         while True:
             posted = False
             try:
-                make = partial(connection.sampler, self.record.tag, self.options)
+                make = partial(connection.sampler, self.record.tag, options)
                 sampler = within(max(deadline.left, 1.0), make)
+                # to keep the service's pace is not to wait for the service
+                deadline = Deadline(deadline.left + _pace.wait(self._tell))
                 posted = True
                 send = partial(_id_of_job, sampler, circuits, self.record.shots)
                 job = within(max(deadline.left, 1.0), send)

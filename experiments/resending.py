@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from qbrain.backends.billing import Repetition
 from qbrain.backends.errors import BackendError, DeviceFault
+from qbrain.backends.ibm_device import DeviceFacts
 from qbrain.backends.ibm_job import NotDone
 from qbrain.backends.ibm_service import IBMService
 from qbrain.backends.ledger import Ledger
 
-from .engine.folder import RunDirectory
+from .engine.folder import RunDirectory, Sent
 from .engine.plan import PlannedJob, qpu_seconds
 from .engine.sent import FolderTicket, kept_facts
 from .errors import ConfigError, DeviceError, RunDirectoryError
@@ -58,33 +59,49 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         done = len(folder.steps())
         if number < done or folder.result() is not None:
             raise ConfigError(f"resend: wanted a step that has no result, got {number}")
-        store = FolderTicket(folder, number)
         try:
-            ticket = store.read()
             sent = folder.sent(number)
+            parts = (
+                [FolderTicket(folder, number, part) for part in range(len(sent.sizes))]
+                if (sent is not None)
+                else [FolderTicket(folder, number)]
+            )
+            tickets = [store.read() for store in parts]
         except RunDirectoryError:
             # a record that is damaged is made anew
-            ticket, sent = None, None
-            for name in ("json", "qpy", "ticket.json"):
-                (path / "sent" / f"{number:04d}.{name}").unlink(missing_ok=True)
+            sent, parts, tickets = None, [FolderTicket(folder, number)], [None]
+            for file in (path / "sent").glob(f"{number:04d}.*"):
+                if file.name.endswith((".json", ".qpy")):
+                    file.unlink(missing_ok=True)
         record = folder.record()
-        tag = f"qbrain-{record['run']['id']}-{number}"
+        tags = [
+            f"qbrain-{record['run']['id']}-{number}" + (f"-{part}" if part else "")
+            for part in range(len(parts))
+        ]
         ledger = Ledger()
-        row = ledger.get(tag)
-        if ticket is None and row is None and sent is None:
+        rows = [ledger.get(tag) for tag in tags]
+        if not any(tickets) and not any(rows) and sent is None:
             raise ConfigError(f"resend: wanted a step that was sent, got {number}")
-        shots = ticket.shots if ticket else (row.shots if row else 0)
-        job = (ticket.job if ticket else None) or (row.job if row else None)
-        circuits = sent[0] if sent is not None else []
-        repetition = Repetition.from_details(facts.details)
-        again = [PlannedJob(circuits, shots)]
-        seconds = qpu_seconds(again, facts.targets[0], repetition) if circuits else None
-        say(Resend(job, len(circuits), shots, seconds).sentence(number))
-        if row is not None:
-            ledger.renew(tag)
-        if ticket is not None:
-            store.write(ticket.given_up())
-        _give_up_unlisted(tag, store)
+        known = next((each for each in (*tickets, *rows) if each is not None), None)
+        shots = 0 if known is None else known.shots
+        jobs = [each.job for each in (*tickets, *rows) if each is not None and each.job]
+        say(_resend_of(sent, facts, shots, dict.fromkeys(jobs)).sentence(number))
+        for tag, row, store, ticket in zip(tags, rows, parts, tickets, strict=True):
+            if row is not None:
+                ledger.renew(tag)
+            if ticket is not None:
+                store.write(ticket.given_up())
+            _give_up_unlisted(tag, store)
+
+
+def _resend_of(sent: Sent | None, facts: DeviceFacts, shots: int, jobs: Iterable[str]) -> Resend:
+    before = ", ".join(jobs) or None
+    if sent is None:
+        return Resend(before, 0, shots, None)
+    rest = iter(sent.circuits)
+    again = [PlannedJob(list(islice(rest, size)), shots) for size in sent.sizes]
+    seconds = qpu_seconds(again, facts.targets[0], facts.repetition)
+    return Resend(before, len(sent.circuits), shots, seconds)
 
 
 def _give_up_unlisted(tag: str, store: FolderTicket) -> None:

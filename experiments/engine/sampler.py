@@ -57,6 +57,7 @@ class SubmittingSampler(RunSampler, Protocol):
 
     name: str
     facts: DeviceFacts
+    sends: bool
 
     def begin(
         self,
@@ -71,9 +72,17 @@ class SubmittingSampler(RunSampler, Protocol):
         """Say whose jobs follow, as :meth:`qbrain.backends.ibm.IBMSampler.begin`."""
 
     def submit(
-        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+        self,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        number: int,
+        store: TicketStore,
+        *,
+        part: int = 0,
+        estimated: float | None = None,
+        most: int | None = None,
     ) -> BasePrimitiveJob[Any, Any]:
-        """Send the run's job of this number, or find it if it was sent before."""
+        """Send a run's job, or find it, as :meth:`qbrain.backends.ibm.IBMSampler.submit`."""
 
     def standing(self) -> dict[str, Any]:
         """What the service says of the device and of the account before anything is sent."""

@@ -188,6 +188,8 @@ class LoopbackIBM(Orders):
             "QISKIT_IBM_URL": url + BASE,
             "QISKIT_IBM_INSTANCE": self.instance,
             "QISKIT_IBM_CHANNEL": "ibm_quantum_platform",
+            # this server takes as many jobs in a minute as there are
+            "QBRAIN_IBM_JOBS_A_MINUTE": "0",
             # a proxy would be asked for 127.0.0.1 as for any other address
             "NO_PROXY": HOST,
             "no_proxy": HOST,
