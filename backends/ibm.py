@@ -16,7 +16,7 @@ read nor kept here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -123,7 +123,8 @@ def open_ibm_sampler(
         ),
         Deadline(min(30.0, service.patience)),
     )
-    facts = _with_details(facts, mode)
+    origin = {"service": service.url, "instance": str(getattr(device, "_instance", "") or "")}
+    facts = _with_details(facts, mode, {name: text for name, text in origin.items() if text})
     return IBMSampler(
         facts,
         service=service,
@@ -163,8 +164,9 @@ def reopen_ibm_sampler(
     )
 
 
-def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
+def _with_details(facts: DeviceFacts, mode: str, origin: Mapping[str, Detail]) -> DeviceFacts:
     details: dict[str, Detail] = {
+        **origin,
         "backend": facts.name,
         "device": facts.name,
         "calibration": facts.calibration,

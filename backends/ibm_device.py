@@ -22,6 +22,7 @@ from .billing import Repetition
 from .errors import BackendError
 from .fractional import bounds_of
 from .ibm_limits import MOST_EXECUTIONS, job_sizes
+from .ibm_origin import calibration_digest
 from .placements import places_on
 from .sampling import Detail
 from .snapshot import assignment_errors, cut_target, line_costs
@@ -168,6 +169,9 @@ def read_device(
     """
     name = str(device.name)
     properties = device.properties()
+    origin: dict[str, Detail] = {"calibration_sha256": calibration_digest(properties)}
+    if isinstance(found := getattr(device, "calibration_id", None), str) and found:
+        origin["calibration_id"] = found
     _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
     target = device.target
     errors = assignment_errors(properties, target)
@@ -190,7 +194,7 @@ def read_device(
         fractional,
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
-        Repetition.of(device.configuration()).details(),
+        origin | Repetition.of(device.configuration()).details(),
     )
 
 

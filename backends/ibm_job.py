@@ -87,7 +87,7 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
         tag, note = self._record.tag, sampler.note
         if state.state != "DONE":
             note(tag, {"ERROR": "failed"}.get(state.state, "cancelled"))
-            self._keep_bill(sampler.usage_of(self.job_id()))
+            self._remember(billed=sampler.usage_of(self.job_id()))
             why = f": {state.reason}" if state.reason else ""
             raise DeviceFault(f"{self._where} {state.state.lower()}{why}")
         result = self._answer()
@@ -96,14 +96,15 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
         usage = sampler.usage_of(self.job_id())
         if usage is not None:
             note(tag, "done", usage=usage)
-            self._keep_bill(usage)
+        self._remember(billed=usage, service=sampler.service.url)
         return result
 
-    def _keep_bill(self, seconds: float | None) -> None:
-        """The run's folder knows what the job cost, too."""
+    def _remember(self, **known: Any) -> None:
+        """The run's folder knows, too, what the job cost and who gave the result."""
         ticket = self._store.read()
-        if ticket is not None and seconds is not None and ticket.billed != seconds:
-            self._store.write(replace(ticket, billed=seconds))
+        new = {name: value for name, value in known.items() if value not in (None, "")}
+        if ticket is not None and replace(ticket, **new) != ticket:
+            self._store.write(replace(ticket, **new))
 
     def _answer(self) -> PrimitiveResult[SamplerPubResult]:
         sampler, shots = self._sampler, self._record.shots

@@ -214,7 +214,13 @@ class Submission:
 
     def _sent(self, ticket: Ticket, job: str, doubtful: bool) -> str:
         connection = self.connection
-        ticket = replace(ticket, job=job, session=connection.session, instance=connection.instance)
+        ticket = replace(
+            ticket,
+            job=job,
+            session=connection.session,
+            instance=connection.instance,
+            service=connection.service.url,
+        )
         self.store.write(ticket)
         self.note(self.record.tag, "submitted", job=job, instance=ticket.instance)
         if doubtful:

@@ -26,6 +26,8 @@ class Ticket:
         most: seconds after which the service ends it, None without such a limit.
         billed: seconds that it was billed, None as long as that is not known.
         lost: seconds billed for jobs of this tag that were given up.
+        service: URL of the service that took the job, and then of the one that gave its result;
+            empty where not known.
     """
 
     tag: str
@@ -40,6 +42,7 @@ class Ticket:
     most: int | None = None
     billed: float | None = None
     lost: float = 0.0
+    service: str = ""
 
     def given_up(self) -> Ticket:
         """The same without its job, whose id is kept among the former ones."""
@@ -78,6 +81,7 @@ class Ticket:
             None if record.get("most") is None else int(record["most"]),
             _number(record.get("billed")),
             float(record.get("lost", 0.0)),
+            str(record.get("service", "")),
         )
 
 

@@ -24,6 +24,7 @@ from .guard import OverBudget
 from .needs import guard_needs
 from .plan import Sizes, costs_of, guard_qpu_seconds
 from .progress import tell
+from .provenance import attributes_of, provenance_of, services_of
 from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
 from .sent import keep_facts, kept_facts
@@ -233,6 +234,10 @@ def end_run(
     result = result_of(system.name, parts.experiment, parts.outcome, facts)
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(folder.path)
+    provenance = provenance_of(folder, parts.experiment.where)
+    if provenance is not None:
+        result["provenance"] = provenance
+        parts.outcome.data.attrs.update(attributes_of(provenance))
     write_run(folder, parts.outcome, result, parts.readings, parts.circuits, draw=draw)
     return Run(system, parts.experiment.config, folder.path, result, parts)
 
@@ -285,5 +290,6 @@ def _measured(
             "--max-qpu-seconds S",
         )
         raise
+    experiment.services = services_of(folder)
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())
