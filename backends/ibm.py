@@ -33,6 +33,7 @@ from .ibm_answer import LABEL, Wanted, wanted_of
 from .ibm_connection import Connection
 from .ibm_device import DeviceFacts, read_device
 from .ibm_job import LedgerJob
+from .ibm_options import MODES, check_options, sampler_options
 from .ibm_policy import Deadline, ask, one_line
 from .ibm_service import IBMService
 from .ibm_submission import Submission
@@ -42,10 +43,6 @@ from .ledger import JobRecord, Ledger
 from .sampling import Detail, metadata_number, placement_of
 
 __all__ = ["MODES", "IBMSampler", "circuits_hash", "open_ibm_sampler", "reopen_ibm_sampler"]
-
-MODES = ("auto", "session", "batch", "job")
-TWIRLING = ("none", "gates", "readout", "both")
-DECOUPLING = ("none", "XX", "XpXm", "XY4")
 
 
 def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
@@ -64,20 +61,6 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
             angles = [float(p).hex() for p in step.params]
             digest.update(f";{step.name}{angles}{qubits}{clbits}".encode())
     return digest.hexdigest()
-
-
-def _checked_options(mode: str, twirling: str, decoupling: str, fractional: bool) -> None:
-    if mode not in MODES:
-        raise BackendError(f"mode: wanted one of {', '.join(MODES)}, got {mode!r}")
-    if twirling not in TWIRLING:
-        raise BackendError(f"twirling: wanted one of {', '.join(TWIRLING)}, got {twirling!r}")
-    if decoupling not in DECOUPLING:
-        raise BackendError(f"decoupling: wanted one of {', '.join(DECOUPLING)}, got {decoupling!r}")
-    if fractional and twirling in ("gates", "both"):
-        # the client twirls by all Paulis, of which only half pass through an rzz
-        raise BackendError(
-            f"twirling: wanted none or readout with fractional gates, got {twirling!r}"
-        )
 
 
 def open_ibm_sampler(
@@ -109,7 +92,7 @@ def open_ibm_sampler(
             device without fractional gates, or fractional gates that are to be twirled.
         DeviceFault: the service does not answer, or a calibration that cannot be read.
     """
-    _checked_options(mode, twirling, decoupling, fractional)
+    check_options(mode, twirling, decoupling, fractional)
     if isinstance(placements, bool) or not isinstance(placements, int) or placements < 1:
         raise BackendError(f"placements: wanted an integer >= 1, got {placements!r}")
     # a ledger that cannot be written is told before anybody waits for the service
@@ -154,7 +137,7 @@ def reopen_ibm_sampler(
     Raises:
         BackendError: a bad option.
     """
-    _checked_options(mode, twirling, decoupling, facts.fractional)
+    check_options(mode, twirling, decoupling, facts.fractional)
     return IBMSampler(
         facts,
         service=lambda: IBMService(account, instance, patience=patience),
@@ -179,19 +162,6 @@ def _with_details(facts: DeviceFacts, mode: str, origin: Mapping[str, Detail]) -
     return replace(facts, details=details | facts.details)
 
 
-def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
-    """The client's options for what :func:`open_ibm_sampler` calls twirling and decoupling."""
-    options: dict[str, Any] = {
-        "twirling": {
-            "enable_gates": twirling in ("gates", "both"),
-            "enable_measure": twirling in ("readout", "both"),
-        }
-    }
-    if decoupling != "none":
-        options["dynamical_decoupling"] = {"enable": True, "sequence_type": decoupling}
-    return options
-
-
 class IBMSampler(BaseSamplerV2):
     """A device cut to its best chains of n qubits.
 
@@ -208,6 +178,8 @@ class IBMSampler(BaseSamplerV2):
         submits: circuits leave this machine, so what is sent must be on disk before.
         noisy: circuits meet a device's errors.
         tell: is told in a line what a job is waiting for.
+        most_seconds: of quantum time, after which the service is to end a job of :meth:`run`; no
+            such limit if None.
     """
 
     submits = True
@@ -234,6 +206,7 @@ class IBMSampler(BaseSamplerV2):
         self._run, self._directory = "", ""
         self._fresh, self.sends = True, True
         self._usage_known = True
+        self.most_seconds: int | None = None
 
     @property
     def service(self) -> IBMService:
@@ -375,7 +348,8 @@ class IBMSampler(BaseSamplerV2):
         step = metadata_number(circuits[0], "step") if circuits else 0
         content = circuits_hash([self.placed(circuit) for circuit in circuits], int(wanted))
         tag = f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}"
-        return self._submit(circuits, int(wanted), tag, step, LooseTicket())
+        store = LooseTicket()
+        return self._submit(circuits, int(wanted), tag, step, store, most=self.most_seconds)
 
     def submit(
         self,

@@ -260,3 +260,17 @@ def test_the_pace_of_the_service_is_kept_and_told(start_ibm, monkeypatch):
     assert len(times) == 5
     # the requests are stamped as they come in, a moment after they were let go
     assert all(later - sooner > 3.5 for sooner, later in zip(times, times[2:], strict=False))
+
+
+def test_jobs_of_ones_own_have_the_limit_too(start_ibm):
+    import qbrain as face
+    from qbrain.experiments.engine.guard import OverBudget
+
+    server = start_ibm()
+    settings = {"backend": "ibm_fez", "neurons": 6, "gamma": 0.8, "seed": 1, "encoding": "dicke"}
+    settings |= {"time": 4, "steps": 4, "shots": 200, "evolution": "orbit"}
+    with pytest.raises(OverBudget, match="wanted at most 2 s of quantum time"):
+        face.build("lmg", **settings, max_qpu_seconds=2)
+    assert server.submissions() == 0
+    face.execute(face.build("lmg", **settings, max_qpu_seconds=50.5))
+    assert [job.cost for job in jobs_of(server)] == [50]
