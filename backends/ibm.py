@@ -37,7 +37,7 @@ from .ibm_options import MODES, check_options, sampler_options
 from .ibm_policy import Deadline, ask, one_line
 from .ibm_service import IBMService
 from .ibm_submission import Submission
-from .ibm_ticket import LooseTicket, TicketStore
+from .ibm_ticket import Allowance, LooseTicket, TicketStore
 from .isa import first_illegal
 from .ledger import JobRecord, Ledger
 from .sampling import Detail, metadata_number, placement_of
@@ -348,8 +348,8 @@ class IBMSampler(BaseSamplerV2):
         step = metadata_number(circuits[0], "step") if circuits else 0
         content = circuits_hash([self.placed(circuit) for circuit in circuits], int(wanted))
         tag = f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}"
-        store = LooseTicket()
-        return self._submit(circuits, int(wanted), tag, step, store, most=self.most_seconds)
+        allow = partial(Allowance, None, self.most_seconds)
+        return self._submit(circuits, int(wanted), tag, step, LooseTicket(), allow)
 
     def submit(
         self,
@@ -359,8 +359,7 @@ class IBMSampler(BaseSamplerV2):
         store: TicketStore,
         *,
         part: int = 0,
-        estimated: float | None = None,
-        most: int | None = None,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> LedgerJob:
         """Send a run's job of this number, or find it if it was sent before.
 
@@ -370,8 +369,7 @@ class IBMSampler(BaseSamplerV2):
             number: of the job in the run.
             store: of its ticket.
             part: which one it is of the jobs that this one was cut into.
-            estimated: seconds of quantum time, for the record.
-            most: seconds of quantum time after which the service is to end the job.
+            allow: what the job may take; asked just before it is sent, if it is.
 
         What is sent once under a number is the job of that number, whatever the circuits are: they
         lie in the run's folder, and the same ones made on another processor may differ in their
@@ -381,7 +379,7 @@ class IBMSampler(BaseSamplerV2):
             BackendError, DeviceFault: as :meth:`run`.
         """
         tag = f"qbrain-{self._run}-{number}" + (f"-{part}" if part else "")
-        return self._submit(circuits, shots, tag, number, store, estimated, most)
+        return self._submit(circuits, shots, tag, number, store, allow)
 
     def _submit(
         self,
@@ -390,8 +388,7 @@ class IBMSampler(BaseSamplerV2):
         tag: str,
         step: int,
         store: TicketStore,
-        estimated: float | None = None,
-        most: int | None = None,
+        allow: Callable[[], Allowance],
     ) -> LedgerJob:
         wanted = wanted_of(circuits, tag)
         placed = [self.placed(*pair) for pair in zip(circuits, wanted, strict=True)]
@@ -414,8 +411,7 @@ class IBMSampler(BaseSamplerV2):
             self.note,
             self._fresh,
             self.sends,
-            estimated,
-            most,
+            allow,
             self.tell,
         )
         check = partial(self.facts.check_size, len(placed), shots)

@@ -34,7 +34,7 @@ from .ibm_policy import (
     within,
 )
 from .ibm_service import JobState
-from .ibm_ticket import Ticket, TicketStore
+from .ibm_ticket import Allowance, Ticket, TicketStore
 from .ledger import JobRecord, Ledger
 
 __all__ = ["Submission"]
@@ -59,8 +59,7 @@ class Submission:
         note: puts into the ledger what has become of the job; may fail.
         fresh: whether nobody can have sent a job of this run before.
         sends: whether the job may be sent.
-        estimated: seconds of quantum time that the job is estimated at, None where not known.
-        most: seconds after which the service is to end it, None without such a limit.
+        allow: what the job may take; asked just before it is sent, and raises where it may not be.
         tell: is told in a line what the sending waits for.
     """
 
@@ -72,8 +71,7 @@ class Submission:
     note: Callable[..., None]
     fresh: bool
     sends: bool
-    estimated: float | None = None
-    most: int | None = None
+    allow: Callable[[], Allowance] = Allowance
     tell: Callable[[str], None] = lambda text: None
 
     @property
@@ -114,9 +112,16 @@ class Submission:
             raise NotDone(f"{self._name}: the job of step {self.record.step} {why}")
         check()
         if job is not None:
+            if ticket.billed is None:
+                ticket = replace(ticket, billed=self.connection.service.usage_of(job))
             ticket = ticket.given_up()
+            # what it was billed is spent before more is allowed
+            self.store.write(ticket)
             self.ledger.renew(tag)
-        ticket = replace(ticket, intended=time.time(), estimated=self.estimated, most=self.most)
+        allowed = self.allow()
+        ticket = replace(
+            ticket, intended=time.time(), estimated=allowed.estimated, most=allowed.most
+        )
         self.store.write(ticket)
         return self._send(circuits, ticket)
 
@@ -162,8 +167,8 @@ class Submission:
         deadline, pause = Deadline(connection.service.patience), 0.5
         renewed, reopened, doubtful = False, 0, False
         options = dict(self.options)
-        if self.most is not None:
-            options["max_execution_time"] = self.most
+        if ticket.most is not None:
+            options["max_execution_time"] = ticket.most
         while True:
             posted = False
             try:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["LooseTicket", "Ticket", "TicketStore"]
+__all__ = ["Allowance", "LooseTicket", "Ticket", "TicketStore"]
+
+
+class Allowance(NamedTuple):
+    """Seconds of quantum time that a job is estimated to take, and after which it is to be ended.
+
+    None: not known, and no such limit.
+    """
+
+    estimated: float | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)

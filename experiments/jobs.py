@@ -53,6 +53,8 @@ def print_jobs(as_json: bool) -> None:
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
     return "–" if value is None else str(value)
 
 

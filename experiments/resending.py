@@ -85,7 +85,8 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         known = next((each for each in (*tickets, *rows) if each is not None), None)
         shots = 0 if known is None else known.shots
         jobs = [each.job for each in (*tickets, *rows) if each is not None and each.job]
-        say(_resend_of(sent, facts, shots, dict.fromkeys(jobs)).sentence(number))
+        twirled = record["config"].get("twirling", "none") != "none"
+        say(_resend_of(sent, facts, shots, dict.fromkeys(jobs), twirled).sentence(number))
         for tag, row, store, ticket in zip(tags, rows, parts, tickets, strict=True):
             if row is not None:
                 ledger.renew(tag)
@@ -94,13 +95,15 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
             _give_up_unlisted(tag, store)
 
 
-def _resend_of(sent: Sent | None, facts: DeviceFacts, shots: int, jobs: Iterable[str]) -> Resend:
+def _resend_of(
+    sent: Sent | None, facts: DeviceFacts, shots: int, jobs: Iterable[str], twirled: bool
+) -> Resend:
     before = ", ".join(jobs) or None
     if sent is None:
         return Resend(before, 0, shots, None)
     rest = iter(sent.circuits)
     again = [PlannedJob(list(islice(rest, size)), shots) for size in sent.sizes]
-    seconds = qpu_seconds(again, facts.targets[0], facts.repetition)
+    seconds = qpu_seconds(again, facts.targets[0], facts.repetition, twirled=twirled)
     return Resend(before, len(sent.circuits), shots, seconds)
 
 

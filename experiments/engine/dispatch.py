@@ -8,6 +8,7 @@ job in the journal is replayed: its readings go into the generator and nothing i
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
@@ -24,7 +25,7 @@ from .check import check_task
 from .config import BaseConfig
 from .experiment import Bench, Experiment, Job, Protocol, Task
 from .folder import RunDirectory
-from .guard import allowances
+from .guard import Budget
 from .progress import progress, tell
 from .readings import Heading, Reading, counts_of_bits
 from .sampler import RunSampler, keeps_state, submits
@@ -132,7 +133,7 @@ class Dispatcher(Generic[M]):
             keep = self.keep
             sizes = [len(circuits)]
             if submits(self.sampler):
-                sizes = self.sampler.facts.job_sizes(circuits, shots, twirled=self._twirled)
+                sizes = self.sampler.facts.job_sizes(circuits, shots, twirled=self.config.twirled)
                 self.folder.keep_sent(number, circuits, headings, keep, sizes)
         else:
             circuits, headings, keep, sizes = sent
@@ -147,10 +148,6 @@ class Dispatcher(Generic[M]):
             for heading, pub, bits in zip(headings, results, keep, strict=True)
         ]
 
-    @property
-    def _twirled(self) -> bool:
-        return self.config.on_device and self.config.twirling != "none"
-
     def _results(
         self, circuits: list[QuantumCircuit], shots: int, number: int, sizes: Sequence[int]
     ) -> Any:
@@ -158,17 +155,7 @@ class Dispatcher(Generic[M]):
             return self.sampler.run(circuits, shots=shots).result()
         rest = iter(circuits)
         parts = [list(islice(rest, size)) for size in sizes]
-        allowed = allowances(
-            self.config.backend,
-            self.config.max_qpu_seconds,
-            self.folder,
-            self.sampler.facts,
-            number,
-            parts,
-            shots,
-            twirled=self._twirled,
-            sends=self.sampler.sends,
-        )
+        budget = Budget(self.config, self.folder, self.sampler.facts, number, parts, shots)
         if len(parts) > 1:
             tell(f"step {number}: {len(circuits)} circuits are sent in {len(parts)} jobs")
         # all are in the queue before the first is waited for
@@ -179,10 +166,9 @@ class Dispatcher(Generic[M]):
                 number,
                 FolderTicket(self.folder, number, part),
                 part=part,
-                estimated=allowance.estimated,
-                most=allowance.most,
+                allow=partial(budget.allow, part),
             )
-            for part, (each, allowance) in enumerate(zip(parts, allowed, strict=True))
+            for part, each in enumerate(parts)
         ]
         return [pub for job in jobs for pub in job.result()]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from qiskit import QuantumCircuit
@@ -13,11 +12,13 @@ from qbrain.backends.billing import executed_shots, job_seconds
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.ibm_device import DeviceFacts
 from qbrain.backends.ibm_limits import MOST_SECONDS
+from qbrain.backends.ibm_ticket import Allowance
 
+from .config import BaseConfig
 from .folder import RunDirectory
 from .sent import FolderTicket, kept_tickets
 
-__all__ = ["Allowance", "OverBudget", "allowances", "spent_seconds"]
+__all__ = ["Budget", "OverBudget", "spent_seconds"]
 
 
 class OverBudget(DispatchRefused):
@@ -39,17 +40,6 @@ class OverBudget(DispatchRefused):
         return type(self), (self.circuit, self.step, self.figure, self.limit)
 
 
-@dataclass(frozen=True)
-class Allowance:
-    """What one job is estimated to take, and when the service is to end it, in seconds.
-
-    None: not known, and no such limit.
-    """
-
-    estimated: float | None
-    most: int | None
-
-
 def spent_seconds(folder: RunDirectory) -> float:
     """Seconds of quantum time that the run's jobs have been billed, or may be yet.
 
@@ -67,61 +57,56 @@ def spent_seconds(folder: RunDirectory) -> float:
     return total
 
 
-def allowances(
-    name: str,
-    limit: float | None,
-    folder: RunDirectory,
-    facts: DeviceFacts,
-    number: int,
-    parts: Sequence[Sequence[QuantumCircuit]],
-    shots: int,
-    *,
-    twirled: bool,
-    sends: bool = True,
-) -> list[Allowance]:
-    """What each part of a run's job may take.
+class Budget:
+    """What the parts of one of a run's jobs may take.
 
-    What is left of ``limit`` is shared among the parts that are still to be sent, in the proportion
-    of their estimates, so that together they cannot take more. Parts that were sent keep what they
-    were given.
+    What is left of the run's limit when a part is about to be sent is shared among the parts that
+    are still to be sent, in the proportion of their estimates. The service takes whole seconds: a
+    share is rounded down, but never below the part's own estimate, which the service would end.
 
     Args:
-        name: of the run's system, for the message.
-        limit: seconds of quantum time for the whole run, None without one.
-        folder: of the run.
+        config: of the run, with its limit.
+        folder: of the run, with the tickets of all its jobs.
         facts: of the device.
         number: of the job.
         parts: its circuits, as they are sent.
         shots: of each circuit.
-        twirled: whether the client draws random gates around theirs.
-        sends: whether jobs may be sent at all; nothing is refused where not.
-
-    Raises:
-        OverBudget: less is left than the parts are estimated to take.
     """
-    executed = executed_shots(shots, twirled=twirled)
-    estimates = [
-        job_seconds(circuits, executed, facts.targets[0], facts.repetition) for circuits in parts
-    ]
-    if limit is None or not sends:
-        return [Allowance(seconds, None) for seconds in estimates]
-    tickets = [FolderTicket(folder, number, part).read() for part in range(len(parts))]
-    open_ = [ticket is None or ticket.job is None for ticket in tickets]
-    wanted = sum(
-        math.inf if seconds is None else seconds
-        for seconds, still in zip(estimates, open_, strict=True)
-        if still
-    )
-    left = limit - spent_seconds(folder)
-    if not wanted <= left:
-        raise OverBudget(name, number, limit - left + wanted, limit)
-    found: list[Allowance] = []
-    for seconds, still, ticket in zip(estimates, open_, tickets, strict=True):
-        most: int | None
-        if still:
-            assert seconds is not None  # else infinitely many were wanted
-            most = min(MOST_SECONDS, math.floor(left * seconds / wanted))
-        else:
-            most = ticket.most if ticket is not None else None
-        found.append(Allowance(seconds, most))
-    return found
+
+    def __init__(
+        self,
+        config: BaseConfig,
+        folder: RunDirectory,
+        facts: DeviceFacts,
+        number: int,
+        parts: Sequence[Sequence[QuantumCircuit]],
+        shots: int,
+    ) -> None:
+        self._config, self._folder, self._number = config, folder, number
+        executed = executed_shots(shots, twirled=config.twirled)
+        target, repetition = facts.targets[0], facts.repetition
+        self._estimates = [job_seconds(each, executed, target, repetition) for each in parts]
+
+    def allow(self, part: int) -> Allowance:
+        """What a part may take that is sent next.
+
+        Raises:
+            OverBudget: less is left than the parts that are still to be sent are estimated to take.
+        """
+        estimated, limit = self._estimates[part], self._config.max_qpu_seconds
+        if limit is None:
+            return Allowance(estimated, None)
+        wanted = sum(
+            math.inf if seconds is None else seconds
+            for other, seconds in enumerate(self._estimates)
+            if other == part or not self._sent(other)
+        )
+        spent = spent_seconds(self._folder)
+        if estimated is None or not spent + wanted <= limit:
+            raise OverBudget(self._config.backend, self._number, spent + wanted, limit)
+        share = (limit - spent) * estimated / wanted
+        return Allowance(estimated, min(MOST_SECONDS, max(math.floor(share), math.ceil(estimated))))
+
+    def _sent(self, part: int) -> bool:
+        ticket = FolderTicket(self._folder, self._number, part).read()
+        return ticket is not None and ticket.job is not None

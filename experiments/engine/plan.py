@@ -128,8 +128,7 @@ def qpu_seconds(
 def _seconds_of(
     jobs: Sequence[PlannedJob], experiment: Experiment[Any, Any], bench: Bench
 ) -> float | None:
-    config = experiment.config
-    twirled = config.on_device and config.twirling != "none"
+    twirled = experiment.config.twirled
     return qpu_seconds(jobs, bench.target, repetition_of(bench), twirled=twirled)
 
 
@@ -178,17 +177,18 @@ def costs_of(
 
 def guard_qpu_seconds(
     system: str, experiment: Experiment[Any, Any], bench: Bench, sizes: Sizes | None = None
-) -> None:
+) -> float | None:
     """Refuse a run that is estimated to exceed ``max_qpu_seconds``, before anything is sent.
 
-    ``sizes`` as of :func:`planned`.
+    ``sizes`` as of :func:`planned`. Returns the estimate in seconds, None where there is no limit.
 
     Raises ``OverBudget``.
     """
     limit = experiment.config.max_qpu_seconds
     if limit is None:
-        return
+        return None
     seconds = _seconds_of(planned(experiment, bench, sizes), experiment, bench)
     found = math.inf if seconds is None else seconds
     if not found <= limit:
         raise OverBudget(system, None, found, limit)
+    return seconds

@@ -112,9 +112,11 @@ def start(
         tell(takes)
     if submits(sampler):
         sampler.facts.check_size(1, config.shots_each)
-        _tell_standing(sampler.name, sampler.standing())
+    seconds = None
     if bench is not None:
-        guard_qpu_seconds(system.name, experiment, bench, _sizes(sampler, config))
+        seconds = guard_qpu_seconds(system.name, experiment, bench, _sizes(sampler, config))
+    if submits(sampler):
+        _tell_standing(sampler.name, sampler.standing(), seconds)
     folder = RunDirectory.create(out, system.name, record_of(experiment, bench))
     with folder.locked():
         if submits(sampler):
@@ -197,7 +199,7 @@ def _sizes(sampler: RunSampler | None, config: BaseConfig) -> Sizes | None:
     """How a device takes a run's jobs; None elsewhere."""
     if not submits(sampler):
         return None
-    return partial(sampler.facts.job_sizes, twirled=config.twirling != "none")
+    return partial(sampler.facts.job_sizes, twirled=config.twirled)
 
 
 def _tell_standing(name: str, standing: Mapping[str, Any], seconds: float | None = None) -> None:

@@ -12,7 +12,7 @@ from qiskit.primitives import BasePrimitiveJob
 from qiskit.transpiler import Target
 
 from qbrain.backends.ibm_device import DeviceFacts
-from qbrain.backends.ibm_ticket import TicketStore
+from qbrain.backends.ibm_ticket import Allowance, TicketStore
 
 __all__ = ["RunSampler", "SubmittingSampler", "keeps_state", "submits"]
 
@@ -57,7 +57,6 @@ class SubmittingSampler(RunSampler, Protocol):
 
     name: str
     facts: DeviceFacts
-    sends: bool
 
     def begin(
         self,
@@ -79,8 +78,7 @@ class SubmittingSampler(RunSampler, Protocol):
         store: TicketStore,
         *,
         part: int = 0,
-        estimated: float | None = None,
-        most: int | None = None,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> BasePrimitiveJob[Any, Any]:
         """Send a run's job, or find it, as :meth:`qbrain.backends.ibm.IBMSampler.submit`."""
 

@@ -274,3 +274,34 @@ def test_jobs_of_ones_own_have_the_limit_too(start_ibm):
     assert server.submissions() == 0
     face.execute(face.build("lmg", **settings, max_qpu_seconds=50.5))
     assert [job.cost for job in jobs_of(server)] == [50]
+
+
+def test_a_job_that_the_service_ends_at_its_limit_is_not_sent_again_beyond_it(start_ibm):
+    server = start_ibm()
+    seconds = told("estimate", *ORBIT)["qpu_seconds"]
+    limit = math.ceil(seconds) + 1
+    with dearer_jobs(server, 10):
+        code, _, err = qbrain("run", *ORBIT, "--out", "run", "--max-qpu-seconds", limit)
+    assert code == 4
+    assert "error code 1305" in err
+    assert [job.cost for job in jobs_of(server)] == [limit]
+    ((_, _, ticket),) = kept_tickets(RunDirectory.open(Path("run")))
+    assert ticket.billed == limit
+    # all of it is spent, so that nothing is left for a second try
+    code, _, err = qbrain("resume", "run")
+    assert code == 3
+    assert "with what was billed" in err
+    assert server.submissions() == 1
+    code, _, err = qbrain("resume", "run", "--max-qpu-seconds", 2 * limit)
+    assert code == 0, err
+    assert [job.cost for job in jobs_of(server)] == [limit, limit]
+    # what the first one was billed is part of what the run has cost
+    told_ = json.loads(Path("run/result.json").read_text())["provenance"]
+    assert told_["billed_seconds"] == pytest.approx(limit + jobs_of(server)[1].quantum_seconds)
+    assert told_["jobs"][0]["given_up"] == [jobs_of(server)[0].id]
+
+
+def test_too_little_time_left_at_the_instance_is_told(start_ibm):
+    start_ibm(usage_limit_seconds=2.1)
+    _, _, err = qbrain("run", *ORBIT, "--out", "run", "--max-qpu-seconds", "50")
+    assert "the instance has 2 s of quantum time left, and the run is estimated to take 2 s" in err
