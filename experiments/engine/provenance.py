@@ -22,28 +22,29 @@ _PACKAGES = ("qbrain", "qiskit", "qiskit-ibm-runtime", "qiskit-aer")
 _CALIBRATION = ("calibration", "calibration_id", "calibration_sha256")
 
 
-def services_of(folder: RunDirectory) -> list[str]:
+def services_of(folder: RunDirectory, steps: int) -> list[str]:
     """URLs of the services that the run's device and the results of its jobs came from.
 
-    Empty where that was not recorded, as in runs of version 0.1, and in runs on no device.
+    Empty where that was not recorded of everything, as in runs of version 0.1 or where the ticket
+    of one of the ``steps`` is gone, and in runs on no device.
     """
     facts = kept_facts(folder)
-    if facts is None:
-        return []
-    tickets = [ticket for _, _, ticket in kept_tickets(folder)]
-    return _services(facts.details, tickets)
+    return [] if facts is None else _services(facts.details, kept_tickets(folder), steps)
 
 
-def _services(device: Mapping[str, Any], tickets: Sequence[Ticket]) -> list[str]:
-    own = [str(device.get("service", "")), *(ticket.service for ticket in tickets)]
+def _services(
+    device: Mapping[str, Any], kept: Sequence[tuple[int, int, Ticket]], steps: int
+) -> list[str]:
+    own = [str(device.get("service", "")), *(ticket.service for _, _, ticket in kept)]
+    whole = {number for number, _, _ in kept}.issuperset(range(steps))
     # one that is not known proves nothing about the others
-    return list(dict.fromkeys(own)) if all(own) else []
+    return list(dict.fromkeys(own)) if whole and all(own) else []
 
 
-def provenance_of(folder: RunDirectory, where: str) -> dict[str, Any] | None:
+def provenance_of(folder: RunDirectory, where: str, steps: int) -> dict[str, Any] | None:
     """The record of a finished run on a device; None of others.
 
-    ``where``: the run's backend in words.
+    ``where``: the run's backend in words; ``steps``: how many jobs it had, parts not counted.
     """
     facts = kept_facts(folder)
     if facts is None:
@@ -57,7 +58,7 @@ def provenance_of(folder: RunDirectory, where: str) -> dict[str, Any] | None:
     versions = folder.record().get("versions", {})
     return {
         "where": where,
-        "services": _services(device, tickets),
+        "services": _services(device, kept, steps),
         "instances": list(dict.fromkeys(each for each in instances if each)),
         "device": facts.name,
         **{key: device[key] for key in _CALIBRATION if key in device},

@@ -236,7 +236,7 @@ def end_run(
     result = result_of(system.name, parts.experiment, parts.outcome, facts)
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(folder.path)
-    provenance = provenance_of(folder, parts.experiment.where)
+    provenance = provenance_of(folder, parts.experiment.where, len(parts.readings))
     if provenance is not None:
         result["provenance"] = provenance
         parts.outcome.data.attrs.update(attributes_of(provenance))
@@ -292,6 +292,6 @@ def _measured(
             "--max-qpu-seconds S",
         )
         raise
-    experiment.services = services_of(folder)
+    experiment.services = services_of(folder, len(dispatcher.readings))
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

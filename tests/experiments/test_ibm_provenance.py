@@ -187,6 +187,18 @@ def test_a_folder_of_an_earlier_version_opens_and_claims_nothing(start_ibm, monk
     assert after["provenance"]["services"] == []
 
 
+def test_a_step_without_a_ticket_proves_nothing(start_ibm, monkeypatch):
+    from qbrain import resume
+
+    start_ibm()
+    monkeypatch.setattr(IBMService, "url", property(lambda self: IBM))
+    result_of(*REPLAY, "--out", "run")
+    assert title_of("run").endswith("measured on ibm_fez")
+    Path("run/sent/0002.ticket.json").unlink()
+    again = resume(Path("run")).plot()._suptitle.get_text()
+    assert again.endswith("on ibm_fez, service not recorded")
+
+
 def test_a_run_on_no_device_has_nothing_to_prove():
     result = result_of("run", "lmg", "--steps", "2", "--time", "1", "--backend", "fake_fez",
                        "--encoding", "dicke", "--gamma", "0.8", "--out", "run")  # fmt: skip
