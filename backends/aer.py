@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from qiskit_aer.library import SaveProbabilities
 
 from .channels import Part, draw_parts, sampled_parts
 from .check.mps import UNBOUNDED_MB
+from .compile import scheduled, two_qubit_gates
 from .errors import BackendError
 from .ideal import ideal_target
 from .isa import first_illegal
@@ -23,7 +25,7 @@ from .sampling import Detail, Outcomes, Shots, TargetSampler
 if TYPE_CHECKING:
     from .snapshot import Cut
 
-__all__ = ["AerSampler", "NoisyAerSampler"]
+__all__ = ["AerSampler", "NoisyAerSampler", "exact_probabilities"]
 
 # Past this a dense vector takes minutes and gigabytes; Aer's matrix-product state takes over, as it
 # does in the check before dispatch.
@@ -88,6 +90,8 @@ class NoisyAerSampler(TargetSampler):
         mixtures: the same noise with errors as mixtures of unitaries and resets, which
             trajectories draw faster; ``channels`` where not given.
         readout: (qubits, 2): the same readout errors as in the noise model.
+        waits: schedule every circuit, so that qubits relax while they wait.
+        bare: the sampler of circuits without two-qubit gates, where their noise is another.
     """
 
     def __init__(
@@ -100,8 +104,12 @@ class NoisyAerSampler(TargetSampler):
         readout: NDArray[np.float64],
         seed: int | None = None,
         details: Mapping[str, Detail] | None = None,
+        waits: bool = False,
+        bare: NoisyAerSampler | None = None,
     ) -> None:
         super().__init__(name, target, seed=seed, details=details, readout=readout, noisy=True)
+        self._waits = waits
+        self._bare = bare
         self._density = AerSimulator(
             method="density_matrix",
             noise_model=channels,
@@ -129,6 +137,8 @@ class NoisyAerSampler(TargetSampler):
             seed=seed,
             details=part.details,
             readout=part.readout,
+            waits=part.waits,
+            bare=None if part.bare is None else cls.of_cut(name, part.bare, seed=seed),
         )
 
     @staticmethod
@@ -143,6 +153,18 @@ class NoisyAerSampler(TargetSampler):
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
 
     def _sample(self, requests: Sequence[Shots]) -> list[Outcomes]:
+        if self._bare is None:
+            return self._sample_alike(requests)
+        found: dict[int, Outcomes] = {}
+        linked = [two_qubit_gates(request.circuit) > 0 for request in requests]
+        for sample, chosen in ((self._sample_alike, True), (self._bare._sample, False)):
+            mine = [index for index, kind in enumerate(linked) if kind is chosen]
+            found |= zip(mine, sample([requests[index] for index in mine]), strict=True)
+        return [found[index] for index in range(len(requests))]
+
+    def _sample_alike(self, requests: Sequence[Shots]) -> list[Outcomes]:
+        """Sample circuits that all have this sampler's own noise."""
+
         def exact(part: Part, shots: int) -> AerSimulator | None:
             return self._density if density_is_cheaper(len(part.wires), shots) else None
 
@@ -153,6 +175,11 @@ class NoisyAerSampler(TargetSampler):
             parts = max(1, min(PARTS, request.shots // PART_SHOTS))
             return self._kraus if few else self._trajectories, parts
 
+        if self._waits:
+            requests = [
+                replace(request, circuit=scheduled(request.circuit, self.target))
+                for request in requests
+            ]
         return _sample(requests, exact=exact, single=single, readout=self.readout)
 
 
@@ -239,6 +266,30 @@ def aer_probabilities(
     return [
         np.asarray(result.data(index)["read"], dtype=np.float64) for index in range(len(circuits))
     ]
+
+
+def exact_probabilities(
+    circuits: Sequence[QuantumCircuit], places: Sequence[Sequence[int]], noise: Any
+) -> list[NDArray[np.float64]]:
+    """Exact probabilities of circuits of gates alone under a noise model, as density matrices.
+
+    ``places[i]``: the qubits of circuit i that are read; bit j of the index is the j-th of them.
+    Readout errors are not in them.
+
+    Raises:
+        BackendError: if Aer reports a failure, with its words.
+    """
+    simulator = AerSimulator(
+        method="density_matrix",
+        noise_model=noise,
+        max_parallel_experiments=0,
+        max_parallel_shots=1,
+    )
+    readings = [
+        Readings(circuit, tuple(place), tuple(range(len(place))))
+        for circuit, place in zip(circuits, places, strict=True)
+    ]
+    return aer_probabilities(simulator, readings)
 
 
 def aer_outcomes(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from qiskit import QuantumCircuit
+from qiskit import QuantumCircuit, QuantumRegister
 from qiskit.circuit import Barrier, CircuitInstruction
 from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
@@ -21,6 +21,7 @@ __all__ = [
     "duration",
     "expected_fidelity",
     "final_layout",
+    "has_times",
     "is_line_local",
     "scheduled",
     "to_isa",
@@ -244,9 +245,38 @@ def scheduled(circuit: QuantumCircuit, target: Target) -> QuantumCircuit:
     if target.dt is None or duration(circuit, target) is None:
         raise CompileError("target: wanted durations of all gates and a time unit, got none")
     manager = PassManager([ALAPScheduleAnalysis(target=target), PadDelay(target=target)])
-    padded = manager.run(circuit)
+    padded = manager.run(_on_one_register(circuit))
     padded.name, padded.metadata = circuit.name, dict(circuit.metadata or {})
     return padded
+
+
+def _on_one_register(circuit: QuantumCircuit) -> QuantumCircuit:
+    """The circuit with its qubits in the one register that the scheduler takes."""
+    if [register.name for register in circuit.qregs] == ["q"] and len(circuit.qregs[0]) == len(
+        circuit.qubits
+    ):
+        return circuit
+    flat = QuantumCircuit(
+        QuantumRegister(circuit.num_qubits, "q"),
+        circuit.clbits,
+        *circuit.cregs,
+        global_phase=circuit.global_phase,
+    )
+    for step in circuit.data:
+        places = [flat.qubits[circuit.find_bit(qubit).index] for qubit in step.qubits]
+        append_known(flat, step.replace(qubits=places))
+    return flat
+
+
+def has_times(target: Target) -> bool:
+    """Whether a target tells its time unit and how long each of its gates and readings takes."""
+    return bool(target.dt) and all(
+        properties is not None and properties.duration is not None
+        for name in target.operation_names
+        if name != "delay" and target[name]
+        for place, properties in target[name].items()
+        if place is not None
+    )
 
 
 def cheaper(circuits: Sequence[QuantumCircuit], target: Target) -> QuantumCircuit:

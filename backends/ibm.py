@@ -115,6 +115,8 @@ def open_ibm_sampler(
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
+        account=account,
+        instance=instance,
     )
 
 
@@ -144,6 +146,8 @@ def reopen_ibm_sampler(
         mode=mode,
         options=sampler_options(twirling, decoupling),
         ledger=ledger,
+        account=account,
+        instance=instance,
     )
 
 
@@ -180,6 +184,8 @@ class IBMSampler(BaseSamplerV2):
         tell: is told in a line what a job is waiting for.
         most_seconds: of quantum time, after which the service is to end a job of :meth:`run`; no
             such limit if None.
+
+    ``account`` and ``instance`` are what the service was opened with, for the ledger.
     """
 
     submits = True
@@ -194,6 +200,8 @@ class IBMSampler(BaseSamplerV2):
         mode: str = "auto",
         options: dict[str, Any] | None = None,
         ledger: Ledger | None = None,
+        account: str | None = None,
+        instance: str | None = None,
     ) -> None:
         self.facts = facts
         self.name = facts.name
@@ -203,6 +211,7 @@ class IBMSampler(BaseSamplerV2):
         self._connection = Connection(facts, service, device, mode)
         self._options = options or {}
         self._given_ledger = ledger
+        self._account, self._instance = account or "", instance or ""
         self._run, self._directory = "", ""
         self._fresh, self.sends = True, True
         self._usage_known = True
@@ -401,6 +410,8 @@ class IBMSampler(BaseSamplerV2):
             calibration=self.facts.calibration,
             shots=shots,
             directory=self._directory,
+            account=self._account,
+            instance=self._instance,
         )
         submission = Submission(
             self._connection,

@@ -1,4 +1,4 @@
-"""The client's options for what a run may ask of a device."""
+"""How jobs are sent to an IBM Quantum device: execution mode, twirling, decoupling."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from .errors import BackendError
 
-__all__ = ["DECOUPLING", "MODES", "TWIRLING", "check_options", "sampler_options"]
+__all__ = ["MODES", "check_options", "sampler_options"]
 
 MODES = ("auto", "session", "batch", "job")
 TWIRLING = ("none", "gates", "readout", "both")
@@ -14,11 +14,7 @@ DECOUPLING = ("none", "XX", "XpXm", "XY4")
 
 
 def check_options(mode: str, twirling: str, decoupling: str, fractional: bool) -> None:
-    """Refuse what the client does not take.
-
-    Raises:
-        BackendError: an unknown word, or fractional gates that are to be twirled.
-    """
+    """Raises BackendError for an option that there is not, and for fractional gates twirled."""
     if mode not in MODES:
         raise BackendError(f"mode: wanted one of {', '.join(MODES)}, got {mode!r}")
     if twirling not in TWIRLING:
@@ -33,7 +29,7 @@ def check_options(mode: str, twirling: str, decoupling: str, fractional: bool) -
 
 
 def sampler_options(twirling: str, decoupling: str) -> dict[str, Any]:
-    """The client's options for what :func:`open_ibm_sampler` calls twirling and decoupling."""
+    """The client's options for what ``open_ibm_sampler`` calls twirling and decoupling."""
     options: dict[str, Any] = {
         "twirling": {
             "enable_gates": twirling in ("gates", "both"),

@@ -120,7 +120,12 @@ class Submission:
             self.ledger.renew(tag)
         allowed = self.allow()
         ticket = replace(
-            ticket, intended=time.time(), estimated=allowed.estimated, most=allowed.most
+            ticket,
+            intended=time.time(),
+            backend=self._name,
+            shots=self.record.shots,
+            estimated=allowed.estimated,
+            most=allowed.most,
         )
         self.store.write(ticket)
         return self._send(circuits, ticket)

@@ -31,7 +31,7 @@ from .errors import BackendError
 __all__ = ["JobRecord", "Ledger", "default_ledger_path"]
 
 STATES = ("intended", "submitted", "done", "failed", "cancelled", "forgotten")
-SCHEMA = 2
+SCHEMA = 3
 _PATIENCE = 10.0  # seconds for which another process may hold the file
 
 _TABLE = """
@@ -50,7 +50,8 @@ CREATE TABLE jobs (
     created TEXT NOT NULL,
     updated TEXT NOT NULL,
     instance TEXT NOT NULL DEFAULT '',
-    former TEXT NOT NULL DEFAULT '[]'
+    former TEXT NOT NULL DEFAULT '[]',
+    account TEXT NOT NULL DEFAULT ''
 )
 """
 # what each version adds to the one before
@@ -59,6 +60,7 @@ _MIGRATIONS = {
         "ALTER TABLE jobs ADD COLUMN instance TEXT NOT NULL DEFAULT ''",
         "ALTER TABLE jobs ADD COLUMN former TEXT NOT NULL DEFAULT '[]'",
     ),
+    2: ("ALTER TABLE jobs ADD COLUMN account TEXT NOT NULL DEFAULT ''",),
 }
 
 
@@ -88,7 +90,9 @@ class JobRecord:
         job: the service's id, once it is known.
         usage: seconds of quantum time, as the service bills them; None as long as it does not say.
         created, updated: ISO 8601, UTC.
-        instance: CRN of the service's instance, empty where not known.
+        instance: CRN of the service's instance, before that is known its name as the user gave it,
+            empty where neither is known.
+        account: name of the saved account, empty for the client's default and where not known.
         former: ids of jobs of this tag that were given up.
     """
 
@@ -106,6 +110,7 @@ class JobRecord:
     created: str = ""
     updated: str = ""
     instance: str = ""
+    account: str = ""
     former: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:

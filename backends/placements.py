@@ -129,24 +129,36 @@ def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Pla
 
 
 @lru_cache(maxsize=16)
-def cuts(name: str, qubits: int, placements: int, fractional: bool = False) -> tuple[Cut, ...]:
+def cuts(
+    name: str,
+    qubits: int,
+    placements: int,
+    fractional: bool = False,
+    noise: str = "snapshot",
+) -> tuple[Cut, ...]:
     """A snapshot cut to the placements of a run; the first is what :func:`snapshot.cut` gives.
 
     Raises:
         BackendError: for an unknown snapshot, and as :func:`places_on`.
     """
-    return _cuts_of(load(name), qubits, placements, fractional)
+    return _cuts_of(load(name), qubits, placements, fractional, noise)
 
 
 def _cuts_of(
-    device: Snapshot, qubits: int, placements: int, fractional: bool = False
+    device: Snapshot,
+    qubits: int,
+    placements: int,
+    fractional: bool = False,
+    noise: str = "snapshot",
 ) -> tuple[Cut, ...]:
     check_qubits(qubits)
     if placements == 1:
-        return (cut_device(device, qubits, fractional),)
+        return (cut_device(device, qubits, fractional, noise),)
     costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
     places = places_on(costs, device.name, qubits, placements)
-    return tuple(cut_device_to(device, place, fractional=fractional) for place in places)
+    return tuple(
+        cut_device_to(device, place, fractional=fractional, noise=noise) for place in places
+    )
 
 
 def sampler_of_cuts(

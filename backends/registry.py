@@ -77,6 +77,7 @@ def open_sampler(
     shots_hint: int | None = None,
     fractional: bool = False,
     placements: int = 1,
+    noise: str = "snapshot",
 ) -> TargetSampler:
     """A sampler over ``qubits`` qubits of a named backend.
 
@@ -87,6 +88,7 @@ def open_sampler(
     ``shots_hint`` only makes ``details["method"]`` of a noisy sampler say what that many shots
     will be run with. ``fractional`` gives a snapshot an ``rzz`` gate at angles in [0, π/2].
     ``placements`` is the number of disjoint lines of a device that circuits can be put on.
+    ``noise`` is the form of a snapshot's noise (see :mod:`qbrain.backends.device_noise`).
 
     Raises:
         BackendError: for an unknown name (near ones are listed), for a plug-in that cannot be
@@ -122,9 +124,9 @@ def open_sampler(
     from .snapshot import cut
 
     parts = (
-        (cut(name, qubits, fractional),)
+        (cut(name, qubits, fractional, noise),)
         if placements == 1
-        else cuts(name, qubits, placements, fractional)
+        else cuts(name, qubits, placements, fractional, noise)
     )
     return sampler_of_cuts(name, parts, seed=seed, shots_hint=shots_hint)
 
@@ -155,6 +157,7 @@ def open_place(
     shots_hint: int | None = None,
     fractional: bool = False,
     placements: int = 1,
+    noise: str = "snapshot",
 ) -> TargetSampler:
     """A sampler over ``qubits`` qubits of a backend: by its name, or of the backend itself.
 
@@ -173,6 +176,7 @@ def open_place(
             shots_hint=shots_hint,
             fractional=fractional,
             placements=placements,
+            noise=noise,
         )
     from .foreign import open_foreign
 

@@ -35,6 +35,8 @@ from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
 from .billing import Repetition
+from .compile import has_times
+from .device_noise import ABOUT, noise_models, scale_of, scaled_readout
 from .errors import BackendError
 from .fractional import FRACTIONAL, bounds_of, with_fractional_rzz
 from .ideal import check_qubits
@@ -87,7 +89,9 @@ class Cut:
     """A device cut to the qubits in use, with the noise of those qubits.
 
     ``channels`` and ``mixtures`` are one noise model written in two ways: errors as Kraus
-    channels, and as mixtures of Paulis and resets.
+    channels, and as mixtures of Paulis and resets. ``readout`` holds the readout errors of that
+    model. ``waits``: circuits are to be scheduled, so that qubits relax while they wait. ``bare``:
+    the noise of circuits without two-qubit gates, where it is another.
     """
 
     target: Target
@@ -96,6 +100,8 @@ class Cut:
     readout: NDArray[np.float64]
     place: Place
     details: dict[str, Detail]
+    waits: bool
+    bare: Cut | None = None
 
 
 @lru_cache(maxsize=1)
@@ -254,21 +260,25 @@ def _cost(infidelity: float) -> float:
 
 
 @lru_cache(maxsize=32)
-def cut(name: str, qubits: int, fractional: bool = False) -> Cut:
+def cut(name: str, qubits: int, fractional: bool = False, noise: str = "snapshot") -> Cut:
     """Cut a snapshot to its best line of ``qubits`` qubits; built once and kept.
 
     Where the device has no such line (a T of five qubits has none of five), the best connected
     patch is taken. ``fractional`` keeps a snapshot's own fractional gates, and adds an ``rzz``
-    where it has none (see :func:`qbrain.backends.fractional.with_fractional_rzz`).
+    where it has none (see :func:`qbrain.backends.fractional.with_fractional_rzz`). ``noise``: see
+    :mod:`qbrain.backends.device_noise`.
 
     Raises:
-        BackendError: if there is no such snapshot, or not so many connected qubits with working
-            gates on it (the bundled Kyoto was caught with every two-qubit gate out of order).
+        BackendError: if there is no such snapshot or form of noise, or not so many connected
+            qubits with working gates on it (the bundled Kyoto was caught with every two-qubit
+            gate out of order).
     """
-    return cut_device(load(name), qubits, fractional)
+    return cut_device(load(name), qubits, fractional, noise)
 
 
-def cut_device(device: Snapshot, qubits: int, fractional: bool = False) -> Cut:
+def cut_device(
+    device: Snapshot, qubits: int, fractional: bool = False, noise: str = "snapshot"
+) -> Cut:
     """Cut a device that is at hand to its best line; as :func:`cut` does by name.
 
     Raises:
@@ -289,20 +299,32 @@ def cut_device(device: Snapshot, qubits: int, fractional: bool = False) -> Cut:
             f"got none: {len(costs.node)} qubits and {len(costs.edge)} edges are calibrated"
         )
     layout = "line" if line else "patch"
-    return cut_device_to(device, place, fractional=fractional, layout=layout)
+    return cut_device_to(device, place, fractional=fractional, layout=layout, noise=noise)
 
 
-def cut_to(name: str, place: Place, *, fractional: bool = False, layout: str = "line") -> Cut:
+def cut_to(
+    name: str,
+    place: Place,
+    *,
+    fractional: bool = False,
+    layout: str = "line",
+    noise: str = "snapshot",
+) -> Cut:
     """A snapshot cut to given qubits: qubit j of the circuit is ``place.qubits[j]``.
 
     Raises:
         BackendError: for an unknown snapshot, or qubits that it does not have, or one twice.
     """
-    return cut_device_to(load(name), place, fractional=fractional, layout=layout)
+    return cut_device_to(load(name), place, fractional=fractional, layout=layout, noise=noise)
 
 
 def cut_device_to(
-    device: Snapshot, place: Place, *, fractional: bool = False, layout: str = "line"
+    device: Snapshot,
+    place: Place,
+    *,
+    fractional: bool = False,
+    layout: str = "line",
+    noise: str = "snapshot",
 ) -> Cut:
     """Cut a device that is at hand to given qubits; as :func:`cut_to` does by name.
 
@@ -319,9 +341,11 @@ def cut_device_to(
     target = cut_target(device.target, qubits, without=() if fractional else FRACTIONAL)
     if fractional:
         target = with_fractional_rzz(target)
-    readout = device.readout[list(qubits)]
+    scale = scale_of(noise)
+    readout = scaled_readout(device.readout[list(qubits)], scale)
     readout.setflags(write=False)  # every sampler of this cut shares it
-    channels, mixtures = noise_models(target, readout)
+    channels, mixtures = noise_models(target, readout, scale)
+    waits = noise != "gates" and has_times(target)
     details: dict[str, Detail] = {
         "device": device.device,
         "calibration": device.calibration,
@@ -329,12 +353,26 @@ def cut_device_to(
         "layout": layout,
         "search": place.search,
         "expected_layer_fidelity": math.exp(-place.cost),
-        "noise": "depolarising and thermal relaxation a gate, relaxation in delays, readout",
+        "noise": ABOUT[noise],
+        "noise_form": noise,
         **device.repetition.details(),
     }
+    if noise != "gates" and not waits:
+        details["waiting"] = "none, for the device tells no times"
     if device.note:
         details["note"] = device.note
-    return Cut(target, channels, mixtures, readout, place, details)
+    bare = None
+    if scale.readout:
+        own = device.readout[list(qubits)]
+        bare = Cut(
+            target,
+            *noise_models(target, own, replace(scale, readout=0.0)),
+            own,
+            place,
+            details,
+            waits,
+        )
+    return Cut(target, channels, mixtures, readout, place, details, waits, bare)
 
 
 def bare_target(target: Target, qubits: Sequence[int]) -> Target:
@@ -393,58 +431,3 @@ def _usable(name: str, place: tuple[int, ...], properties: Any) -> bool:
     if error is None:
         return name not in FRACTIONAL
     return len(place) == 1 or bool(error < 1)
-
-
-class _Device:
-    """The few attributes of a backend that Aer reads to make a noise model."""
-
-    version = 2
-
-    def __init__(self, target: Target) -> None:
-        self.target = target
-        self.operation_names = list(target.operation_names)
-        self.dt = target.dt
-
-
-def noise_models(target: Target, readout: NDArray[np.float64]) -> tuple[Any, Any]:
-    """Noise of a target as Aer derives it from a device, in two forms (see :class:`Cut`).
-
-    A gate's error is thermal relaxation over its duration with as much depolarisation as makes
-    up the calibrated error; delays relax for as long as they last; readout errs with the
-    probabilities of ``readout`` (qubits, 2), which, unlike Aer's own mean of the two, keep apart
-    a lost excitation and a false one. Qubits wait without noise where a circuit has no delays.
-    """
-    from qiskit.quantum_info.operators.channel import Kraus, SuperOp
-    from qiskit_aer.noise import NoiseModel, QuantumError, ReadoutError
-    from qiskit_aer.noise.device import basic_device_gate_errors
-
-    errors = basic_device_gate_errors(target=target)
-    models = []
-    for form in ("channels", "mixtures"):
-        model = _delay_noise(target)
-        for name, place, error in errors:
-            # one Kraus set a gate instead of up to 144 Paulis, resets and their products
-            kind = QuantumError(Kraus(SuperOp(error))) if form == "channels" else error
-            model.add_quantum_error(kind, name, place)
-        for qubit, (false, lost) in enumerate(readout):
-            model.add_readout_error(ReadoutError([[1 - false, false], [lost, 1 - lost]]), [qubit])
-        models.append(model)
-    assert isinstance(models[0], NoiseModel)
-    return models[0], models[1]
-
-
-def _delay_noise(target: Target) -> Any:
-    """Noise model of delays alone, made by Aer from a target that has nothing else."""
-    from qiskit_aer.noise import NoiseModel
-
-    if not target.qubit_properties:
-        return NoiseModel(basis_gates=list(target.operation_names))
-    bare = Target(
-        num_qubits=target.num_qubits, dt=target.dt, qubit_properties=target.qubit_properties
-    )
-    bare.add_instruction(Delay(Parameter("t")), dict(target["delay"]))
-    model = NoiseModel.from_backend(_Device(bare))
-    model.add_basis_gates(
-        [name for name in target.operation_names if name not in ("measure", "reset", "delay")]
-    )
-    return model

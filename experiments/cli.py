@@ -5,11 +5,8 @@ Exit codes: 0 done, 2 bad input, 3 dispatch refused by the check before it, 4 de
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import inspect
 import json
-import os
 import sys
 import warnings
 from collections.abc import Callable
@@ -18,18 +15,13 @@ from typing import Annotated, Any
 
 import typer
 
-from .engine.config import load_config, short
-from .engine.durable import why
-from .engine.progress import telling
-from .engine.stopping import (
-    BROKEN_PIPE,
-    current_folder,
-    how_to_go_on,
-    open_missing_streams,
-    watch_signals,
-)
+from .devices.command import add_device_check
+from .ends import EXIT_INTERRUPTED, told
+from .engine.config import load_config
+from .engine.progress import tell, telling
+from .engine.stopping import open_missing_streams, watch_signals
 from .engine.system import System
-from .errors import EXIT_BAD_INPUT, ConfigError, exit_code
+from .errors import ConfigError
 from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
@@ -40,8 +32,6 @@ from .sweep.plan import parse_over, sweep_config
 from .systems import SYSTEMS
 
 __all__ = ["app", "main", "run_command"]
-
-EXIT_INTERRUPTED = 130
 
 app = typer.Typer(
     name="qbrain",
@@ -120,7 +110,7 @@ def _show(result: dict[str, Any], as_json: bool) -> None:
 def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
     """Old names and odd recordings are told of on stderr, without a place in our code."""
 
-    def told(overrides: dict[str, Any], **own: Any) -> None:
+    def warned(overrides: dict[str, Any], **own: Any) -> None:
         old_names: list[str] = []
 
         def tell(message: Any, category: type[Warning], *_: Any) -> None:
@@ -138,9 +128,9 @@ def _warned(warn: Callable[..., Any]) -> Callable[..., Any]:
         for text in old_names:
             print(f"qbrain: {text}", file=sys.stderr)
 
-    told.__doc__, told.__name__ = warn.__doc__, warn.__name__
-    told.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]
-    return told
+    warned.__doc__, warned.__name__ = warn.__doc__, warn.__name__
+    warned.__signature__ = inspect.signature(warn, eval_str=True)  # type: ignore[attr-defined]
+    return warned
 
 
 def _runner(system: System[Any]) -> Callable[..., None]:
@@ -250,6 +240,7 @@ def _figures_group() -> None:
 
 
 add_commands(figures_app)
+add_device_check(figures_app)
 
 
 @app.command()
@@ -303,7 +294,6 @@ def resume(
     from .resuming import resume as resume_run
 
     if resend is not None:
-        from .engine.progress import tell
         from .resending import resend as send_again
 
         send_again(directory, resend, tell)
@@ -344,7 +334,7 @@ def jobs(
         print(f"forgot {forget}; its run sends it again with: qbrain resume {directory}")
         return
     if refresh:
-        seen, changed = ledger.refresh()
+        seen, changed = ledger.refresh(tell)
         print(f"qbrain: {seen} jobs looked at, {changed} with news", file=sys.stderr)
     else:
         ledger.look_again()
@@ -377,63 +367,6 @@ def compare(
         print_table(rows)
 
 
-def _fail(error: BaseException, code: int) -> int:
-    message = short(" ".join(str(error).split())) or type(error).__name__
-    with contextlib.suppress(OSError):
-        print(f"qbrain: {message}", file=sys.stderr)
-    return code
-
-
-def _system_fault(error: BaseException) -> OSError | None:
-    """The operating system's refusal behind an error, if that is what it comes from."""
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, OSError) and found.errno is not None:
-            return found
-        # a library that cannot be loaded, for instance, since no more files can be opened
-        number = next((n for n in _SCARCE if os.strerror(n) in str(found)), None)
-        if number is not None:
-            return OSError(number, os.strerror(number))
-        found = found.__cause__ or found.__context__
-    return None
-
-
-_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.ENOMEM, errno.EFBIG)
-
-
-def _refused_by_system(error: OSError) -> int:
-    """One line for what the operating system refuses, and the exit code."""
-    try:
-        if error.filename is None:
-            os.write(sys.stdout.fileno(), b"\n")
-    except ValueError:
-        pass  # no file: somebody has put a buffer in its place
-    except BrokenPipeError:
-        return _nobody_reads()
-    except OSError as refusal:
-        _lead_nowhere()
-        folder = current_folder()
-        kept = folder is not None and (folder / "result.json").exists()
-        where = f"; the result is in {folder}" if kept else ""
-        return _fail(Exception(f"stdout: cannot be written: {why(refusal)}{where}"), EXIT_BAD_INPUT)
-    name = f"{error.filename}: " if error.filename else ""
-    return _fail(Exception(f"{name}{why(error)}; {how_to_go_on()}"), EXIT_BAD_INPUT)
-
-
-def _nobody_reads() -> int:
-    """As for any program in a pipe whose reader has gone: no word, and the shell's code for it."""
-    _lead_nowhere()
-    return BROKEN_PIPE
-
-
-def _lead_nowhere() -> None:
-    """What is still in stdout's buffer is lost; else the interpreter would try once more."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Entry point. Never a traceback for a user's mistake."""
     open_missing_streams()
@@ -451,26 +384,11 @@ def run_command(arguments: list[str] | None = None) -> int:
             raise KeyboardInterrupt  # which typer has turned into the code
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
-    except typer.Exit as stop:
-        return stop.exit_code
-    except (BrokenPipeError, SystemExit):
-        # so does the command line's library end where nobody reads stdout
-        return _nobody_reads()
-    except typer.TyperException as error:
-        return _fail(Exception(error.format_message() or "see qbrain --help"), EXIT_BAD_INPUT)
-    except (KeyboardInterrupt, typer.Abort):
-        print(f"qbrain: interrupted; {how_to_go_on()}", file=sys.stderr)
-        return EXIT_INTERRUPTED
-    except MemoryError:
-        return _fail(Exception(f"out of memory; {how_to_go_on()}"), EXIT_BAD_INPUT)
-    except Exception as error:
-        known = exit_code(error)
-        if known is not None:
-            return _fail(error, known)
-        fault = _system_fault(error)
-        if fault is None:
+    except BaseException as error:
+        ended = told(error)
+        if ended is None:
             raise
-        return _refused_by_system(fault)
+        return ended
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from qbrain.backends.errors import BackendError, DeviceFault
@@ -58,42 +60,63 @@ def _cell(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def refresh() -> tuple[int, int]:
+def _service_of(record: JobRecord, patience: float | None = None) -> IBMService:
+    """The account and instance that a job was sent by, the default where the row says none."""
+    return IBMService(record.account or None, record.instance or None, patience=patience)
+
+
+def _by_account(records: Sequence[JobRecord]) -> list[list[JobRecord]]:
+    """The jobs of each account and instance, in the order of the first of each."""
+    found: dict[tuple[str, str], list[JobRecord]] = {}
+    for record in records:
+        found.setdefault((record.account, record.instance), []).append(record)
+    return list(found.values())
+
+
+def refresh(say: Callable[[str], None]) -> tuple[int, int]:
     """Ask the service for the state and the usage of every job that is not known to have ended.
 
     Returns how many were looked at, and of how many something new was learnt. A job that the
-    service does not know stays as it is.
+    service does not know stays as it is. ``say`` is told of an account that is not taken while
+    another is.
 
     Raises:
-        BackendError: no account, or no ledger.
+        BackendError: no account that is taken, or no ledger.
         DeviceFault: the service does not answer.
     """
     ledger = Ledger()
-    open_ = ledger.unfinished()
-    if not open_:
-        return 0, 0
-    service = IBMService()
-    changed = 0
-    for record in open_:
-        changed += _refreshed(ledger, service, record)
-    return len(open_), changed
+    seen = changed = 0
+    refusals: list[str] = []
+    first: BackendError | None = None
+    for records in _by_account(ledger.unfinished()):
+        try:
+            service = _service_of(records[0])
+        except BackendError as error:
+            first = first or error
+            refusals.append(f"{error}; {len(records)} jobs not looked at")
+            continue
+        for record in records:
+            changed += _refreshed(ledger, service, record)
+        seen += len(records)
+    if first is not None and not seen:
+        raise first
+    for refusal in refusals:
+        say(refusal)
+    return seen, changed
 
 
 def look_again() -> None:
     """Refresh the newest jobs that have not ended, where the service answers soon; else nothing."""
-    try:
+    until = time.monotonic() + _SOON
+    with suppress(BackendError, DeviceFault):
         ledger = Ledger()
-        open_ = ledger.unfinished()[-_NEWEST:]
-        if not open_:
-            return
-        service = IBMService(patience=_SOON)
-        until = time.monotonic() + _SOON
-        for record in reversed(open_):
-            if time.monotonic() > until:
-                return
-            _refreshed(ledger, service, record)
-    except (BackendError, DeviceFault):
-        return
+        for records in _by_account(ledger.unfinished()[: -_NEWEST - 1 : -1]):
+            with suppress(BackendError):
+                service = _service_of(records[0], patience=_SOON)
+                for record in records:
+                    if time.monotonic() > until:
+                        return
+                    _refreshed(ledger, service, record)
 
 
 def _refreshed(ledger: Ledger, service: IBMService, record: JobRecord) -> bool:
@@ -129,7 +152,7 @@ def cancel(job: str) -> None:
     """
     ledger = Ledger()
     record = _known(ledger, job)
-    IBMService().cancel(job)
+    _service_of(record).cancel(job)
     if record.job == job:
         ledger.update(record.tag, "cancelled")
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from qbrain.backends.errors import BackendError, DeviceFault
+from qbrain.backends.errors import DeviceFault
 from qbrain.backends.ibm_device import DeviceFacts
 from qbrain.backends.ibm_job import NotDone
+from qbrain.backends.ibm_policy import list_lag_seconds
 from qbrain.backends.ibm_service import IBMService
-from qbrain.backends.ledger import Ledger
+from qbrain.backends.ibm_ticket import Ticket
+from qbrain.backends.ledger import JobRecord, Ledger
 
 from .engine.folder import RunDirectory, Sent
 from .engine.plan import PlannedJob, qpu_seconds
@@ -25,31 +28,44 @@ __all__ = ["collect_run", "resend"]
 
 @dataclass(frozen=True)
 class Resend:
-    """What sending a job once more means: ``seconds`` of quantum time, None where not known."""
+    """What sending a job once more means.
 
-    job: str | None
+    Attributes:
+        jobs: ids of those that are given up.
+        shots: of each circuit, None where not known.
+        seconds: of quantum time, None where not known.
+    """
+
+    jobs: tuple[str, ...]
     circuits: int
-    shots: int
+    shots: int | None
     seconds: float | None
 
     def sentence(self, number: int) -> str:
         """For the user, before it is done."""
         cost = "at a cost that is not known" if self.seconds is None else f"~{self.seconds:.0f} s"
-        before = "" if self.job is None else f"; job {self.job} is given up"
+        of = "" if self.shots is None else f" of {self.shots} shots"
+        each = "job" if len(self.jobs) == 1 else "jobs"
+        verb = "is" if len(self.jobs) == 1 else "are"
+        before = f"; {each} {', '.join(self.jobs)} {verb} given up" if self.jobs else ""
         return (
-            f"step {number} is sent again: {self.circuits} circuits of {self.shots} shots, "
+            f"step {number} is sent again: {self.circuits} circuits{of}, "
             f"{cost} of quantum time{before}"
         )
 
 
 def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
-    """Give up the job of a step, so that the run's resume sends it once more.
+    """Give up the jobs of a step, so that the run's resume sends it once more.
 
-    ``say`` is told what it costs before anything is given up.
+    The service is asked for all jobs of the step's tag, for it may know one that neither the folder
+    nor the ledger does; resume takes none of these. ``say`` is told what it costs before anything
+    is given up.
 
     Raises:
         RunDirectoryError: no run on a device in ``path``.
         ConfigError: a step that was not sent, or that has been collected.
+        BackendError: no account.
+        DeviceError: the service does not say which jobs it has; nothing was given up.
     """
     folder = RunDirectory.open(path)
     facts = kept_facts(folder)
@@ -59,65 +75,97 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         done = len(folder.steps())
         if number < done or folder.result() is not None:
             raise ConfigError(f"resend: wanted a step that has no result, got {number}")
+        damaged = False
         try:
             sent = folder.sent(number)
-            parts = (
-                [FolderTicket(folder, number, part) for part in range(len(sent.sizes))]
-                if (sent is not None)
-                else [FolderTicket(folder, number)]
-            )
-            tickets = [store.read() for store in parts]
+            stores = [
+                FolderTicket(folder, number, part) for part in range(_parts(path, number, sent))
+            ]
+            tickets = [store.read() for store in stores]
         except RunDirectoryError:
+            sent, damaged = None, True
+            stores = [
+                FolderTicket(folder, number, part) for part in range(_parts(path, number, None))
+            ]
+            tickets = [None] * len(stores)
+        record = folder.record()
+        config, tag = record["config"], f"qbrain-{record['run']['id']}-{number}"
+        tags = [tag, *(f"{tag}-{part}" for part in range(1, len(stores)))]
+        ledger = Ledger()
+        rows = [ledger.get(each) for each in tags]
+        seen = [each for each in (*tickets, *rows) if each is not None]
+        if not seen and sent is None and not damaged:
+            raise ConfigError(f"resend: wanted a step that was sent, got {number}")
+        shots = next((each.shots for each in seen if each.shots), None)
+        # of every part, before anything is given up
+        givens = [_given_up(config, *each) for each in zip(tags, tickets, rows, strict=True)]
+        jobs = tuple(job for _, those in givens for job in those)
+        say(_resend_of(sent, facts, shots, jobs, config).sentence(number))
+        if damaged:
             # a record that is damaged is made anew
-            sent, parts, tickets = None, [FolderTicket(folder, number)], [None]
             for file in (path / "sent").glob(f"{number:04d}.*"):
                 if file.name.endswith((".json", ".qpy")):
                     file.unlink(missing_ok=True)
-        record = folder.record()
-        tags = [
-            f"qbrain-{record['run']['id']}-{number}" + (f"-{part}" if part else "")
-            for part in range(len(parts))
-        ]
-        ledger = Ledger()
-        rows = [ledger.get(tag) for tag in tags]
-        if not any(tickets) and not any(rows) and sent is None:
-            raise ConfigError(f"resend: wanted a step that was sent, got {number}")
-        known = next((each for each in (*tickets, *rows) if each is not None), None)
-        shots = 0 if known is None else known.shots
-        jobs = [each.job for each in (*tickets, *rows) if each is not None and each.job]
-        twirled = record["config"].get("twirling", "none") != "none"
-        say(_resend_of(sent, facts, shots, dict.fromkeys(jobs), twirled).sentence(number))
-        for tag, row, store, ticket in zip(tags, rows, parts, tickets, strict=True):
+        for each, row, store, ticket, (before, those) in zip(
+            tags, rows, stores, tickets, givens, strict=True
+        ):
             if row is not None:
-                ledger.renew(tag)
-            if ticket is not None:
-                store.write(ticket.given_up())
-            _give_up_unlisted(tag, store)
+                ledger.renew(each)
+            known = ticket or Ticket(each, backend=facts.name, shots=shots or 0)
+            store.write(replace(known.given_up(), former=(*before, *those)))
+
+
+def _parts(path: Path, number: int, sent: Sent | None) -> int:
+    """In how many jobs a step was sent: as its record says, else as its tickets show."""
+    if sent is not None:
+        return len(sent.sizes)
+    names = (file.name.split(".") for file in (path / "sent").glob(f"{number:04d}.*.ticket.json"))
+    return 1 + max((int(name[1]) for name in names if name[1].isdecimal()), default=0)
+
+
+def _given_up(
+    config: Mapping[str, Any], tag: str, ticket: Ticket | None, row: JobRecord | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Jobs of a tag that were given up before, and those that are to be given up now."""
+    before = dict.fromkeys((*(ticket.former if ticket else ()), *(row.former if row else ())))
+    known = [job for job in (ticket and ticket.job, row and row.job) if job]
+    listed = _listed(config, tag, sure=bool(ticket or row))
+    now = dict.fromkeys(job for job in (*known, *listed) if job not in before)
+    return tuple(before), tuple(now)
 
 
 def _resend_of(
-    sent: Sent | None, facts: DeviceFacts, shots: int, jobs: Iterable[str], twirled: bool
+    sent: Sent | None,
+    facts: DeviceFacts,
+    shots: int | None,
+    jobs: tuple[str, ...],
+    config: Mapping[str, Any],
 ) -> Resend:
-    before = ", ".join(jobs) or None
-    if sent is None:
-        return Resend(before, 0, shots, None)
+    if sent is None or shots is None:
+        return Resend(jobs, 0 if sent is None else len(sent.circuits), shots, None)
     rest = iter(sent.circuits)
     again = [PlannedJob(list(islice(rest, size)), shots) for size in sent.sizes]
+    twirled = config.get("twirling", "none") != "none"
     seconds = qpu_seconds(again, facts.targets[0], facts.repetition, twirled=twirled)
-    return Resend(before, len(sent.circuits), shots, seconds)
+    return Resend(jobs, len(sent.circuits), shots, seconds)
 
 
-def _give_up_unlisted(tag: str, store: FolderTicket) -> None:
-    """Jobs of the tag that the service alone knows are given up too, where it answers."""
+def _listed(config: Mapping[str, Any], tag: str, *, sure: bool) -> list[str]:
+    """Ids of the jobs of a tag at the service of a run.
+
+    ``sure``: whether it is known that the job was sent; else the service's list may be behind.
+    """
     try:
-        found = IBMService().jobs_of(tag)
-    except (BackendError, DeviceFault):
-        return
-    ticket = store.read()
-    if ticket is None:
-        return
-    former = tuple(dict.fromkeys((*ticket.former, *(job.id for job in found))))
-    store.write(replace(ticket, job=None, former=former))
+        service = IBMService(config.get("account"), config.get("instance"))
+        found = service.jobs_of(tag)
+        if not found and not sure:
+            time.sleep(min(list_lag_seconds(), service.patience / 2))
+            found = service.jobs_of(tag)
+    except DeviceFault as error:
+        raise DeviceError(
+            f"resend: nothing was given up, for the service does not say which jobs it has: {error}"
+        ) from error
+    return [job.id for job in found]
 
 
 def collect_run(path: Path) -> dict[str, Any]:

@@ -18,4 +18,10 @@ os.environ["QBRAIN_LEDGER"] = os.path.join(_home.name, "jobs.sqlite")
 
 # the loopback server is a package beside the rooms' tests, whatever the import mode
 sys.path.insert(0, str(Path(__file__).parent))
-from ibm_loopback.fixtures import ibm, loopback, only_loopback, start_ibm  # noqa: F401
+from ibm_loopback.fixtures import (  # noqa: F401
+    ibm,
+    loopback,
+    only_loopback,
+    own_ledger,
+    start_ibm,
+)

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "engine": {"errors", "report"},
     "spikes": BASE,
     "papers": BASE,
+    "devices": BASE | {"papers"},
     **dict.fromkeys(SYSTEMS, BASE | {"spikes", "papers"}),
 }
 # spikes may import a system in these places only

@@ -164,6 +164,8 @@ class BaseConfig(BaseModel):
 
     # names of fields in the version before, which are still taken, with a warning
     renamed: ClassVar[Mapping[str, str]] = {}
+    # what a run did before it recorded a field
+    before: ClassVar[Mapping[str, Any]] = {"noise": "gates"}
     # fields of the group ``circuits`` that backend exact knows all the same
     exact_uses: ClassVar[frozenset[str]] = frozenset()
 
@@ -190,6 +192,12 @@ class BaseConfig(BaseModel):
 
     validation: Literal["auto", "statevector", "matrix-product-state"] = circuit_field(
         "auto", description="how the check simulates a circuit; auto: by the number of qubits"
+    )
+
+    noise: Literal["gates", "snapshot", "calibrated"] = circuit_field(
+        "snapshot",
+        description="fake_<device>: errors of gates and readout alone (gates), with relaxation of "
+        "waiting qubits (snapshot), or as fitted to counts of a real device (calibrated)",
     )
 
     execution_mode: Literal["auto", "session", "batch", "job"] = device_field(
@@ -290,7 +298,7 @@ class BaseConfig(BaseModel):
         """
         token = _recorded.set(True)
         try:
-            config = cls(**dict(values))
+            config = cls(**{**cls.before, **cls.current_names(dict(values))})
         except ConfigError as error:
             raise ConfigError(f"run.toml: {error}") from None
         finally:
@@ -327,6 +335,8 @@ class BaseConfig(BaseModel):
         if not self.runs_circuits:
             names = (n for n in self._of_group("circuits") if n not in self.exact_uses)
             self._refuse("backend exact runs no circuit", *(n for n in names if n != "backend"))
+        if not self.backend.startswith("fake_"):
+            self._refuse(f"{self.backend} is no snapshot of a device", "noise")
 
     def refuse_state_methods(self) -> None:
         """Refuse a way to simulate pure states where circuits reset qubits on the way."""

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from xarray.backends import BackendArray
 from xarray.core import indexing
 
+from .held_writes import HeldWrites
+
 __all__ = ["Packed", "Pieces", "append_large", "piecewise"]
 
 PIECE = 2**22  # numbers that are in memory at once
@@ -94,31 +96,41 @@ def piecewise(
 
 
 def append_large(path: Path, data: xr.Dataset, large: Mapping[str, Pieces]) -> None:
-    """Add to a netCDF file the variables of ``data`` that are written piece by piece."""
-    with h5netcdf.File(path, "a") as file:
-        for name, pieces in large.items():
-            variable = data[name].variable
-            for dim, size in variable.sizes.items():
-                if dim not in file.dimensions:
-                    file.dimensions[str(dim)] = size
-            made = file.create_variable(
-                name,
-                tuple(str(dim) for dim in variable.dims),
-                dtype=pieces.dtype,
-                chunks=pieces.chunks(),
-                compression="gzip",
-                compression_opts=1,
-            )
-            for place, values in pieces.pieces():
-                made[place] = values
-            # coordinates along the variable's dimensions that are not named after one
-            beside = [
-                str(c)
-                for c, x in data.coords.items()
-                if c not in data.dims and set(x.dims) <= set(variable.dims)
-            ]
-            attributes = dict(variable.attrs)
-            if beside:
-                attributes["coordinates"] = " ".join(beside)
-            for key, value in attributes.items():
-                made.attrs[key] = value
+    """Add to a netCDF file the variables of ``data`` that are written piece by piece.
+
+    Raises OSError where the system refuses; what is then in the file is nothing to keep.
+    """
+    with HeldWrites(path) as disk:
+        with h5netcdf.File(disk, "a") as file:
+            _append(file, disk, data, large)
+        disk.check()
+
+
+def _append(file: Any, disk: HeldWrites, data: xr.Dataset, large: Mapping[str, Pieces]) -> None:
+    for name, pieces in large.items():
+        variable = data[name].variable
+        for dim, size in variable.sizes.items():
+            if dim not in file.dimensions:
+                file.dimensions[str(dim)] = size
+        made = file.create_variable(
+            name,
+            tuple(str(dim) for dim in variable.dims),
+            dtype=pieces.dtype,
+            chunks=pieces.chunks(),
+            compression="gzip",
+            compression_opts=1,
+        )
+        for place, values in pieces.pieces():
+            made[place] = values
+            disk.check()
+        # coordinates along the variable's dimensions that are not named after one
+        beside = [
+            str(c)
+            for c, x in data.coords.items()
+            if c not in data.dims and set(x.dims) <= set(variable.dims)
+        ]
+        attributes = dict(variable.attrs)
+        if beside:
+            attributes["coordinates"] = " ".join(beside)
+        for key, value in attributes.items():
+            made.attrs[key] = value

@@ -77,5 +77,6 @@ def open_place_of_run(place: Any, config: BaseConfig, qubits: int) -> RunSampler
         qubits=qubits,
         seed=config.seed or 0,
         shots_hint=config.shots_each,
+        noise=config.noise,
         **_layout(config),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any, Literal
 
 from pydantic import field_validator
@@ -71,7 +72,7 @@ class QlifConfig(MitigatedConfig):
     reset: float = model_field(-65.0, description="voltage after a spike in mV")
     threshold: float = model_field(-50.0, description="threshold in mV")
     resistance: float = model_field(10.0, gt=0, description="membrane's resistance in MΩ")
-    noise: float = model_field(
+    voltage_noise: float = model_field(
         2.5, ge=0, description="standard deviation of the voltage's noise in mV"
     )
     refractory: float = model_field(2.0, ge=0, description="refractory time in ms")
@@ -204,6 +205,17 @@ class QlifConfig(MitigatedConfig):
         if not self.runs_circuits:
             return
         self._refuse_circuits()
+
+    @classmethod
+    def current_names(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """As in every system; ``noise`` once was the voltage's and a number."""
+        noise = values.get("noise")
+        if isinstance(noise, int | float) and not isinstance(noise, bool):
+            if "voltage_noise" in values:
+                raise ConfigError("noise: wanted its new name voltage_noise alone, got both")
+            warnings.warn("noise is now voltage_noise", FutureWarning, stacklevel=4)
+            values = {("voltage_noise" if k == "noise" else k): v for k, v in values.items()}
+        return super().current_names(values)
 
     def _refuse_circuits(self) -> None:
         if self.visibility != 1:

@@ -53,9 +53,17 @@ class QlifModel:
         rows = config.angle_rows
         membrane = {
             name: getattr(config, name)
-            for name in ("tau", "rest", "reset", "threshold", "resistance", "noise", "refractory")
+            for name in (
+                "tau",
+                "rest",
+                "reset",
+                "threshold",
+                "resistance",
+                "refractory",
+                "coupling",
+            )
         }
-        membrane |= {"coupling": config.coupling, "tick": config.tick}
+        membrane |= {"noise": config.voltage_noise, "tick": config.tick}
         self.membranes = Membranes(**membrane)
         self.membranes.start((1, config.group))
         # the first two neurons of a larger group

@@ -29,16 +29,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from .driven_run import DrivenRun, observable_size, report, unreachable
-from .hamiltonian import (
-    LMG,
-    ComplexArray,
-    FloatArray,
-    coupling_band,
-    field_diagonal,
-    sector_excitations,
-)
-from .synaptic_clock import IntegrationError, Law
+from .driven_run import observable_size
+from .field_integration import FieldIntegration, Step
+from .hamiltonian import LMG, ComplexArray, FloatArray, coupling_band, field_diagonal
+from .synaptic_clock import Law
 
 _DEGREE = 26
 _MOST_REPETITIONS = 14
@@ -47,7 +41,6 @@ _CAUTION = 0.1  # the part of the tolerance that is spent
 _NOISE = 3e-15
 _LARGEST_DECAY = 7.0  # of r or U over a window, in e-foldings, that the points resolve
 _NEAR = 0.1  # how far r may leave r̄ before H̄ is diagonalised anew
-_SMALLEST_WINDOW = 1e-13  # of the whole time
 
 _POINTS: FloatArray = (1 - np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)) / 2  # on [0, 1]
 
@@ -68,8 +61,8 @@ _TO_SERIES, _SERIES_OF_INTEGRAL, _INTEGRAL = _calculus()
 
 
 @dataclass
-class _Window:
-    """An accepted window: polynomials, the state and what it is in the frame, r and U at the end.
+class _Window(Step):
+    """An accepted window.
 
     `series` has columns s, r, U, the driving expectation value and, where that is not E, E;
     `turned` is φ in the eigenbasis of H̄ at the points, one a row.
@@ -77,10 +70,6 @@ class _Window:
 
     series: FloatArray
     turned: ComplexArray
-    state: ComplexArray
-    r: float
-    u: float
-    growth: float
 
 
 class _Frame:
@@ -145,14 +134,8 @@ def _applied(
     return np.asarray(product, dtype=np.complex128)
 
 
-class CollocatedRun:
-    """An integration from the Dicke state `start`.
-
-    Args:
-        drive: what stands for E in the law, as a diagonal (M,) or a matrix (M, M) in the sector;
-            None for E itself.
-        tolerance: the error wanted in E, r and U over the whole run.
-    """
+class CollocatedRun(FieldIntegration[_Window]):
+    """An integration by windows; the arguments are those of :class:`.FieldIntegration`."""
 
     def __init__(
         self,
@@ -164,13 +147,8 @@ class CollocatedRun:
         tolerance: float,
     ) -> None:
         """Set everything to t = 0."""
+        super().__init__(model, start, law, times, drive, tolerance)
         parity = start % 2
-        self._law, self._times, self._tolerance = law, times, tolerance
-        self._end = float(times[-1])
-        levels = sector_excitations(model.neurons, parity) / model.neurons
-        self._observables: list[FloatArray | ComplexArray] = [levels]
-        if drive is not None:
-            self._observables.insert(0, drive)
         diagonal, off = coupling_band(model.neurons, model.gamma, parity)
         # A common phase that depends on r is put back at the end.
         middle = float(diagonal.max() + diagonal.min()) / 2
@@ -179,70 +157,20 @@ class CollocatedRun:
             np.diag(diagonal - middle) + np.diag(off, 1) + np.diag(off, -1)
         )
         self._tilt: FloatArray = model.field * np.diag(field_diagonal(model.neurons, parity))
-        self._state: ComplexArray = np.zeros(len(levels), dtype=np.complex128)
-        self._state[start // 2] = 1.0
-        self._r = 1.0 if law.tau_r == 0.0 else law.r0
-        self._u = law.release if law.tau_f == 0.0 else law.U0
-        self._s, self._time = 0.0, 0.0
-        self._size = max(1.0, observable_size(self._observables[0]))
         pull = observable_size(self._observables[0])
+        self._size = max(1.0, pull)
         rates = [1 / tau + pull for tau in (law.tau_r, law.tau_f) if tau]
-        self._longest = _LARGEST_DECAY / max(rates) if rates else math.inf
-        speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
-        self._first_span = min(self._end, 1.0 / speed)
+        if rates:
+            self._longest = _LARGEST_DECAY / max(rates)
         self._frame = _Frame(self._coupling, self._tilt, self._r, self._observables)
 
-    def run(self, keep_states: bool) -> DrivenRun:
-        """Integrate to the last time and report at all of them.
+    def _report(self, first: int, last: int, step: _Window) -> None:
+        self._report_later(first, last, step.series)
 
-        Raises:
-            IntegrationError: no window is short enough.
-        """
-        count = len(self._times)
-        found = np.empty((count, 3 + len(self._observables)))
-        here = self._state[:, None]
-        values = [float(np.vdot(here, _applied(each, here)).real) for each in self._observables]
-        found[0] = 0.0, self._r, self._u, *values
-        states: ComplexArray | None = None
-        if keep_states:
-            states = np.empty((count, len(self._state)), dtype=np.complex128)
-            states[0] = self._state
-        done, norm_error, span = 0, 0.0, self._first_span
-        where = np.empty(count)
-        steps: list[tuple[int, int, FloatArray]] = []
-        while self._end > 0.0 and done < count:
-            left = self._end - self._time
-            span = left / math.ceil(left / min(span, self._longest) * (1 - 1e-9))
-            window = self._attempt(span)
-            if isinstance(window, float):
-                span *= window
-                if span < _SMALLEST_WINDOW * self._end:
-                    raise IntegrationError(unreachable(self._tolerance, self._time))
-                continue
-            upto = count
-            if span < left:
-                upto = int(np.searchsorted(self._times, self._time + span))
-            if upto > done:
-                where[done:upto] = x = np.clip((self._times[done:upto] - self._time) / span, 0, 1)
-                steps.append((done, upto, window.series))
-                if states is not None:
-                    states[done:upto] = self._frame.states(window.turned, span, x)
-            done = upto
-            norm = float(np.linalg.norm(window.state))
-            norm_error = max(norm_error, abs(norm - 1))
-            self._state = window.state / norm
-            self._s = float(window.series[:, 0].sum())  # at the end every polynomial is 1
-            self._r, self._u = window.r, window.u
-            self._time += span
-            span *= window.growth
-        report(found, where, steps)
-        s, r, u, signal = found.T[:4]
-        if states is not None:
-            states *= np.exp(-1j * self._centre * s)[:, None]
-        return DrivenRun(s, r, u, found[:, -1], signal, states, norm_error)
+    def _states_between(self, step: _Window, span: float, x: FloatArray) -> ComplexArray:
+        return self._frame.states(step.turned, span, np.clip(x, 0, 1))
 
     def _attempt(self, span: float) -> _Window | float:
-        """The window over a span, or the factor to shorten it by."""
         if abs(self._r - self._frame.r) > _NEAR:
             self._frame = _Frame(self._coupling, self._tilt, self._r, self._observables)
         frame = self._frame
@@ -266,7 +194,10 @@ class CollocatedRun:
         phase[0] += self._s
         state = frame.outside(frame.phases(span)[0][-1] * turned[-1])
         series = np.concatenate((phase[:, None], np.pad(series, ((0, 1), (0, 0)))), axis=1)
-        return _Window(series, turned, state, float(r[-1]), float(u[-1]), growth)
+        norm = float(np.linalg.norm(state))
+        s = float(series[:, 0].sum())  # at the end every polynomial is 1
+        end = state / norm, s, float(r[-1]), float(u[-1])
+        return _Window(*end, abs(norm - 1), growth, series, turned)
 
     @np.errstate(over="ignore", invalid="ignore")  # where it diverges, which is seen
     def _repeated(

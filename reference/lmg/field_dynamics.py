@@ -29,17 +29,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .driven_run import DrivenRun, unreachable
+from .driven_run import DrivenRun
 from .field_collocation import CollocatedRun
 from .field_extrapolation import ExtrapolatedRun
-from .hamiltonian import (
-    LMG,
-    ComplexArray,
-    FloatArray,
-    coupling_basis,
-    field_diagonal,
-    sector_excitations,
-)
+from .field_integration import FieldIntegration, Step, rate_of_motion
+from .hamiltonian import LMG, ComplexArray, FloatArray, coupling_basis, field_diagonal
 from .synaptic_clock import IntegrationError, Law
 
 # S. Blanes and P. C. Moan, J. Comput. Appl. Math. 142, 313 (2002): order 6, 10 stages.
@@ -57,7 +51,6 @@ _DEGREE = 12
 _NODES = (1 - np.cos(np.pi * np.arange(_DEGREE + 1) / _DEGREE)) / 2  # on [0, 1]
 _MAX_REPETITIONS = 14
 _CAUTION = 1.0  # the part of the tolerance that is spent
-_SMALLEST_WINDOW = 1e-13  # of the whole time
 _FEW_STATES = 20  # in a sector: up to here collocation is the faster one
 _STIFF = 0.02  # the recovery times, in times in which E moves, that windows follow faster
 
@@ -83,17 +76,27 @@ def run_driven(
     Raises:
         IntegrationError: no window is short enough, or the norm was lost.
     """
-    speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
+    speed = rate_of_motion(model)
     fast = [tau for tau in (law.tau_r, law.tau_f) if 0.0 < tau * speed < _STIFF]
-    if not fast:
-        few = (model.neurons - start % 2) // 2 + 1 <= _FEW_STATES
-        run = CollocatedRun if few else ExtrapolatedRun
-        return run(model, start, law, times, drive, tolerance).run(keep_states)
-    driver = _Driver(model, start, law, times, drive, tolerance)
-    return driver.run(keep_states) if times[-1] > 0 else driver.stay(keep_states)
+    few = (model.neurons - start % 2) // 2 + 1 <= _FEW_STATES
+    run = StiffRun if fast else CollocatedRun if few else ExtrapolatedRun
+    return run(model, start, law, times, drive, tolerance).run(keep_states)
 
 
-class _Driver:
+@dataclass
+class _Window(Step):
+    """An accepted window: ∫r dt from its begin, r, U, the driving value and states at the nodes."""
+
+    phases: FloatArray
+    rs: FloatArray
+    us: FloatArray
+    drive: FloatArray
+    states: ComplexArray
+
+
+class StiffRun(FieldIntegration[_Window]):
+    """An integration by windows; the arguments are those of :class:`.FieldIntegration`."""
+
     def __init__(
         self,
         model: LMG,
@@ -103,80 +106,30 @@ class _Driver:
         drive: FloatArray | ComplexArray | None,
         tolerance: float,
     ) -> None:
+        """Diagonalise and set everything to t = 0."""
+        super().__init__(model, start, law, times, drive, tolerance, first=0.5)
         parity = start % 2
         values, vectors = coupling_basis(model.neurons, model.gamma, parity)
-        self.law, self.times, self.tolerance = law, times, tolerance
-        self.energies = model.g0 * values
-        self.to_energy = np.ascontiguousarray(vectors.T)
-        self.to_dicke = np.ascontiguousarray(vectors)
+        self._energies = model.g0 * values
+        self._to_energy = np.ascontiguousarray(vectors.T)
+        self._to_dicke = np.ascontiguousarray(vectors)
         if len(values) <= 64:  # small: one complex product beats two real ones
-            self.to_energy = self.to_energy.astype(np.complex128)
-            self.to_dicke = self.to_dicke.astype(np.complex128)
-        self.field_rates = model.field * field_diagonal(model.neurons, parity)
-        self.levels = sector_excitations(model.neurons, parity) / model.neurons
-        self.drive = self.levels if drive is None else drive
-        self.same = drive is None
-        self.state = np.zeros(len(values), dtype=np.complex128)
-        self.state[start // 2] = 1.0
-        self.time, self.s, self.r, self.u = 0.0, 0.0, law.r0, law.U0
-        if law.tau_r == 0.0:
-            self.r = 1.0
-        if law.tau_f == 0.0:
-            self.u = law.release
-        speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
-        self.window = float(min(times[-1], 0.5 / speed))
-        self.slope = 0.0
-        self.tilted: dict[int, ComplexArray] = {}
-        self.tilted_span = 0.0
+            self._to_energy = self._to_energy.astype(np.complex128)
+            self._to_dicke = self._to_dicke.astype(np.complex128)
+        self._field_rates = model.field * field_diagonal(model.neurons, parity)
+        self._slope = 0.0
+        self._tilted: dict[int, ComplexArray] = {}
+        self._tilted_span = 0.0
 
-    def stay(self, keep_states: bool) -> DrivenRun:
-        """What is there at t = 0."""
-        here = self._value(self.state[None])
-        level = (np.abs(self.state[None]) ** 2) @ self.levels
-        states = self.state[None] if keep_states else None
-        return DrivenRun(
-            np.zeros(1), np.array([self.r]), np.array([self.u]), level, here, states, 0.0
-        )
-
-    def run(self, keep_states: bool) -> DrivenRun:
-        count = len(self.times)
-        s, r, u, excitation, drive = np.empty((5, count))
-        shape = (count, len(self.state))
-        states = np.empty(shape, dtype=np.complex128) if keep_states else None
-        out = DrivenRun(s, r, u, excitation, drive, states, 0.0)
-        end = float(self.times[-1])
-        done = 0
-        while True:
-            last = self.window >= (end - self.time) * (1 - 1e-12)
-            span = end - self.time if last else self.window
-            step = self._attempt(span)
-            if isinstance(step, float):
-                self.window = step * span
-                if self.window < _SMALLEST_WINDOW * end:
-                    raise IntegrationError(unreachable(self.tolerance, self.time))
-                continue
-            upto = count if last else int(np.searchsorted(self.times, self.time + span))
-            self._report(out, done, upto, span, step)
-            done = upto
-            norm = float(np.linalg.norm(step.states[-1]))
-            out.norm_error = max(out.norm_error, abs(norm - 1))
-            if abs(norm - 1) > 1e-10:
-                raise IntegrationError(f"the norm left 1 by {norm - 1:.1e} at t = {self.time:g}")
-            self.state = step.states[-1] / norm
-            self.s += float(step.s[-1])
-            self.r, self.u = float(step.r[-1]), float(step.u[-1])
-            self.slope = float(_DERIVATIVE[-1] @ step.drive) / span
-            self.time += span
-            if last:
-                return out
-            self.window = span * step.growth
+    def _fitted(self, left: float, span: float) -> float:
+        return left if span >= left * (1 - 1e-12) else span
 
     def _attempt(self, span: float) -> _Window | float:
         """The window solved, or the factor to shorten it by."""
-        part = max(span / float(self.times[-1]), 1e-3)
-        share = max(_CAUTION * self.tolerance * part, 3e-14)
-        here = self._value(self.state[None])[0]
-        drive: FloatArray = here + self.slope * span * _NODES
+        part = max(span / float(self._times[-1]), 1e-3)
+        share = max(_CAUTION * self._tolerance * part, 3e-14)
+        here = self._value(self._state[None])[0]
+        drive: FloatArray = here + self._slope * span * _NODES
         u, r, s = self._scalars(span, drive)
         coarse: FloatArray | None = None
         substeps = 1
@@ -203,27 +156,33 @@ class _Driver:
         factor = float(worst ** (-1 / 8))
         if worst > 1.0:
             return max(0.3, 0.85 * factor)
-        return _Window(s, r, u, drive, states, min(2.0, max(0.5, 0.85 * factor)))
+        norm = float(np.linalg.norm(states[-1]))
+        if abs(norm - 1) > 1e-10:
+            raise IntegrationError(f"the norm left 1 by {norm - 1:.1e} at t = {self._time:g}")
+        self._slope = float(_DERIVATIVE[-1] @ drive) / span
+        end = states[-1] / norm, self._s + float(s[-1]), float(r[-1]), float(u[-1])
+        growth = min(2.0, max(0.5, 0.85 * factor))
+        return _Window(*end, abs(norm - 1), growth, s, r, u, drive, states)
 
     def _scalars(self, span: float, drive: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """U, r and the integral of r at the nodes, E given there."""
-        law = self.law
+        law = self._law
         u: FloatArray = np.full_like(drive, law.release)
         r: FloatArray = np.ones_like(drive)
         if law.tau_f != 0.0:
             gain = law.release / law.tau_f + law.release * drive
-            u = _linear(span, 1 / law.tau_f + law.release * drive, gain, self.u)
+            u = _linear(span, 1 / law.tau_f + law.release * drive, gain, self._u)
         if law.tau_r != 0.0:
-            r = _linear(span, 1 / law.tau_r + u * drive, np.full_like(u, 1 / law.tau_r), self.r)
+            r = _linear(span, 1 / law.tau_r + u * drive, np.full_like(u, 1 / law.tau_r), self._r)
         return u, r, span * (_INTEGRAL @ r)
 
     def _sweep(self, span: float, s: FloatArray, substeps: int) -> ComplexArray:
         """States at the nodes, s(t) given there, with so many splitting steps an interval."""
-        states = np.empty((_DEGREE + 1, len(self.state)), dtype=np.complex128)
-        state: ComplexArray = self.state
+        states = np.empty((_DEGREE + 1, len(self._state)), dtype=np.complex128)
+        state: ComplexArray = self._state
         states[0] = state
         angles = _ANGLES[substeps] @ s
-        coupling = np.exp(-1j * angles[..., None] * self.energies)
+        coupling = np.exp(-1j * angles[..., None] * self._energies)
         tilts = self._tilts(span, substeps)
         for node in range(_DEGREE):
             steps = slice(node * substeps, (node + 1) * substeps)
@@ -233,18 +192,18 @@ class _Driver:
 
     def _tilts(self, span: float, substeps: int) -> ComplexArray:
         """The field's phase factors for a window of this length, shape (steps, stages, M)."""
-        if self.tilted_span != span:
-            self.tilted, self.tilted_span = {}, span
-        if substeps not in self.tilted:
+        if self._tilted_span != span:
+            self._tilted, self._tilted_span = {}, span
+        if substeps not in self._tilted:
             sizes = np.repeat(np.diff(_NODES) / substeps, substeps)[:, None] * _FIELD_PARTS
-            self.tilted[substeps] = np.exp(1j * span * sizes[..., None] * self.field_rates)
-        return self.tilted[substeps]
+            self._tilted[substeps] = np.exp(1j * span * sizes[..., None] * self._field_rates)
+        return self._tilted[substeps]
 
     def _split(
         self, state: ComplexArray, coupling: ComplexArray, tilts: ComplexArray
     ) -> ComplexArray:
         """Splitting steps, one a row: phase factors of the coupling and of the field."""
-        to_energy, to_dicke = self.to_energy, self.to_dicke
+        to_energy, to_dicke = self._to_energy, self._to_dicke
         small = to_energy.dtype == np.complex128
         for turns, tilt in zip(coupling, tilts, strict=True):
             state = tilt[0] * state
@@ -256,47 +215,35 @@ class _Driver:
         return state
 
     def _value(self, states: ComplexArray) -> FloatArray:
-        if self.drive.ndim == 1:
-            return np.asarray((states.real**2 + states.imag**2) @ self.drive.real)
-        return np.asarray(np.sum(states.conj() * (states @ self.drive.T), axis=1).real)
+        observable = self._observables[0]
+        if observable.ndim == 1:
+            return np.asarray((states.real**2 + states.imag**2) @ observable.real)
+        return np.asarray(np.sum(states.conj() * (states @ observable.T), axis=1).real)
 
-    def _report(self, out: DrivenRun, first: int, last: int, span: float, step: _Window) -> None:
-        if first == last:
-            return
-        where = np.clip((self.times[first:last] - self.time) / span, 0.0, 1.0)
-        basis = _chebyshev(where) @ _TO_SERIES
-        out.s[first:last] = self.s + basis @ step.s
-        out.r[first:last] = basis @ step.r
-        out.U[first:last] = basis @ step.u
-        out.drive[first:last] = basis @ step.drive
-        if self.same:
-            out.excitation[first:last] = out.drive[first:last]
-        else:
-            energy = (step.states.real**2 + step.states.imag**2) @ self.levels
-            out.excitation[first:last] = basis @ energy
-        if out.states is None:
-            return
+    def _report(self, first: int, last: int, step: _Window) -> None:
+        basis = _chebyshev(np.clip(self._where[first:last], 0.0, 1.0)) @ _TO_SERIES
+        rows = self._found[first:last].T
+        rows[0] = self._s + basis @ step.phases
+        for row, values in zip(rows[1:], (step.rs, step.us, step.drive), strict=False):
+            row[:] = basis @ values
+        if len(self._observables) == 2:
+            populations = step.states.real**2 + step.states.imag**2
+            rows[4] = basis @ (populations @ self._observables[1])
+
+    def _states_between(self, step: _Window, span: float, x: FloatArray) -> ComplexArray:
+        """Each by splitting steps from the node before it."""
+        out = np.empty((len(x), len(self._state)), dtype=np.complex128)
+        where = np.clip(x, 0.0, 1.0)
         before = np.clip(np.searchsorted(_NODES, where, side="right") - 1, 0, _DEGREE - 1)
         for row, (fraction, node) in enumerate(zip(where, before, strict=True)):
             half = (fraction - _NODES[node]) / 2
             points = _NODES[node] + half * np.array([_COUPLING_TIMES, 1 + _COUPLING_TIMES])
-            angles = np.diff(_chebyshev(points) @ (_TO_SERIES @ step.s), axis=1)
-            coupling = np.exp(-1j * angles[..., None] * self.energies)
-            tilt = np.exp(1j * span * half * _FIELD_PARTS[:, None] * self.field_rates)
+            angles = np.diff(_chebyshev(points) @ (_TO_SERIES @ step.phases), axis=1)
+            coupling = np.exp(-1j * angles[..., None] * self._energies)
+            tilt = np.exp(1j * span * half * _FIELD_PARTS[:, None] * self._field_rates)
             state = self._split(step.states[node], coupling, np.stack([tilt, tilt]))
-            out.states[first + row] = state / np.linalg.norm(state)
-
-
-@dataclass
-class _Window:
-    """Values at the nodes of an accepted window, and the factor for the next window's length."""
-
-    s: FloatArray
-    r: FloatArray
-    u: FloatArray
-    drive: FloatArray
-    states: ComplexArray
-    growth: float
+            out[row] = state / np.linalg.norm(state)
+        return out
 
 
 def _real_times(matrix: FloatArray | ComplexArray, state: ComplexArray) -> ComplexArray:

@@ -23,18 +23,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from . import step_polynomials
-from .driven_run import DrivenRun, observable_size, report, unreachable
-from .hamiltonian import (
-    LMG,
-    ComplexArray,
-    FloatArray,
-    IntArray,
-    coupling_band,
-    field_diagonal,
-    sector_excitations,
-)
+from .driven_run import observable_size
+from .field_integration import FieldIntegration, Step
+from .hamiltonian import LMG, ComplexArray, FloatArray, IntArray, coupling_band, field_diagonal
 from .symmetric_substeps import Substeps, expectation
-from .synaptic_clock import IntegrationError, Law
+from .synaptic_clock import Law
 
 # How many substep counts each point of a step is extrapolated from.
 _COUNTS_TO = 4, 5, 6, 7, 8
@@ -43,7 +36,6 @@ _REPORTS_AT_ONCE = 64
 _AT_END, _INSIDE = 0.1, 0.2
 # Rounding: of an extrapolated value of about 1, and of the norm, whose weights are larger.
 _NOISE, _NORM_NOISE = 1e-13, 1e-12
-_SMALLEST_STEP = 1e-13  # of the whole time
 
 
 def extrapolation_weights(counts: IntArray) -> FloatArray:
@@ -82,28 +74,20 @@ _OMITTED = _WEIGHTS - _weights(_COUNTS, _POINT, 2)
 
 
 @dataclass
-class _Step:
+class _Step(Step):
     """An accepted step: states (in columns), r and U at its points, and its polynomials.
 
     `series` has columns s, r, U, the driving expectation value and, where that is not E, E.
     """
 
     states: ComplexArray
-    r: FloatArray
-    u: FloatArray
+    rs: FloatArray
+    us: FloatArray
     series: FloatArray
-    norm_error: float
-    growth: float
 
 
-class ExtrapolatedRun:
-    """An integration from the Dicke state `start`.
-
-    Args:
-        drive: what stands for E in the law, as a diagonal (M,) or a matrix (M, M) in the sector;
-            None for E itself.
-        tolerance: the error wanted in E, r and U over the whole run.
-    """
+class ExtrapolatedRun(FieldIntegration[_Step]):
+    """An integration by extrapolation; the arguments are those of :class:`.FieldIntegration`."""
 
     def __init__(
         self,
@@ -115,79 +99,24 @@ class ExtrapolatedRun:
         tolerance: float,
     ) -> None:
         """Diagonalise and set everything to t = 0."""
+        super().__init__(model, start, law, times, drive, tolerance)
         parity = start % 2
-        self._law, self._times, self._tolerance = law, times, tolerance
-        self._end = float(times[-1])
-        levels = sector_excitations(model.neurons, parity) / model.neurons
-        self._observables = [levels] if drive is None else [drive, levels]
         self._substeps = Substeps(model, parity, law, self._observables[0])
+        self._centre = self._substeps.centre
         diagonal, off_diagonal = coupling_band(model.neurons, model.gamma, parity)
         # A common energy changes no expectation value; around 0 they lose fewer digits.
         self._diagonal = model.g0 * (diagonal - diagonal.mean())[:, None]
         self._off_diagonal = model.g0 * off_diagonal[:, None]
         spin = field_diagonal(model.neurons, parity)
         self._field = model.field * (spin - spin.mean())[:, None]
-        self._state: ComplexArray = np.zeros(len(levels), dtype=np.complex128)
-        self._state[start // 2] = 1.0
-        self._r = 1.0 if law.tau_r == 0.0 else law.r0
-        self._u = law.release if law.tau_f == 0.0 else law.U0
-        self._s, self._time = 0.0, 0.0
         self._noise = _NOISE * max(1.0, observable_size(self._observables[0]))
-        speed = abs(model.g0) * (1 + abs(model.gamma)) + abs(model.field)
-        self._first_span = min(self._end, 1.0 / speed)
         self._turned_span = 0.0
         self._half_turns: ComplexArray = np.empty((0, 0), dtype=np.complex128)
 
-    def run(self, keep_states: bool) -> DrivenRun:
-        """Integrate to the last time and report at all of them.
-
-        Raises:
-            IntegrationError: no step is short enough.
-        """
-        count = len(self._times)
-        found = np.empty((count, 3 + len(self._observables)))
-        here = self._state[:, None]
-        values = [float(expectation(each, here)[0]) for each in self._observables]
-        found[0] = 0.0, self._r, self._u, *values
-        shape = (count, len(self._state))
-        states = np.empty(shape, dtype=np.complex128) if keep_states else None
-        if states is not None:
-            states[0] = self._state
-        done, norm_error, span = 0, 0.0, self._first_span
-        where = np.empty(count)
-        reports: list[tuple[int, int, FloatArray]] = []
-        while self._end > 0.0 and done < count:
-            left = self._end - self._time
-            span = left / math.ceil(left / span * (1 - 1e-9))  # equal steps to the end
-            step = self._attempt(span)
-            if isinstance(step, float):
-                span *= step
-                if span < _SMALLEST_STEP * self._end:
-                    raise IntegrationError(unreachable(self._tolerance, self._time))
-                continue
-            norm_error = max(norm_error, step.norm_error)
-            upto = count
-            if span < left:
-                upto = int(np.searchsorted(self._times, self._time + span))
-            if upto > done:
-                where[done:upto] = (self._times[done:upto] - self._time) / span
-                reports.append((done, upto, step.series))
-                if states is not None:
-                    states[done:upto] = self._states_between(step, span, where[done:upto])
-            done = upto
-            self._state = step.states[:, -1]
-            self._r, self._u = float(step.r[-1]), float(step.u[-1])
-            self._s = float(step.series[:, 0].sum())  # at the end every polynomial is 1
-            self._time += span
-            span *= step.growth
-        report(found, np.clip(where, 0.0, 1.0), reports)
-        s, r, u, signal = found.T[:4]
-        if states is not None:
-            states *= np.exp(-1j * self._substeps.centre * s)[:, None]
-        return DrivenRun(s, r, u, found[:, -1], signal, states, norm_error)
+    def _report(self, first: int, last: int, step: _Step) -> None:
+        self._report_later(first, last, step.series)
 
     def _attempt(self, span: float) -> _Step | float:
-        """The step over a span, or the factor to shorten it by."""
         if span != self._turned_span:
             self._spans = span * _SPANS
             self._half_turns = self._substeps.half_turns(self._spans)
@@ -218,7 +147,9 @@ class ExtrapolatedRun:
             if all(error <= noise + allowed for error, noise, allowed in errors):
                 # A step that passes by its rounding only is no reason for shorter ones.
                 growth = max(_factor(errors), 0.9 if all(e <= a for e, _, a in errors) else 1.0)
-                return _Step(states, r, u, series, abs(norm - 1), growth)
+                s = float(series[:, 0].sum())  # at the end every polynomial is 1
+                end = states[:, -1], s, float(r[-1]), float(u[-1])
+                return _Step(*end, abs(norm - 1), growth, states, r, u, series)
         return min(0.9, _factor(errors))
 
     def _coupled(self, states: ComplexArray) -> ComplexArray:
@@ -264,29 +195,29 @@ class ExtrapolatedRun:
         series[0, 0] += self._s
         return series
 
-    def _states_between(self, step: _Step, span: float, where: FloatArray) -> ComplexArray:
-        """States at points of a step, one a row, each from the point before it."""
-        out = np.empty((len(where), len(self._state)), dtype=np.complex128)
-        for first in range(0, len(where), _REPORTS_AT_ONCE):
-            x = where[first : first + _REPORTS_AT_ONCE]
-            begin = np.clip((x * step_polynomials.INTERVALS).astype(np.int64), 0, None)
+    def _states_between(self, step: _Step, span: float, x: FloatArray) -> ComplexArray:
+        """Each from the point before it."""
+        out = np.empty((len(x), len(self._state)), dtype=np.complex128)
+        for first in range(0, len(x), _REPORTS_AT_ONCE):
+            some = x[first : first + _REPORTS_AT_ONCE]
+            begin = np.clip((some * step_polynomials.INTERVALS).astype(np.int64), 0, None)
             begin = np.minimum(begin, step_polynomials.INTERVALS - 1)
             counts = np.arange(1, _COUNTS_TO[0] + 1)
             each = np.tile(begin, len(counts))
-            spans = span * (x - step_polynomials.POINTS[begin])
+            spans = span * (some - step_polynomials.POINTS[begin])
             spans = (spans / counts[:, None]).ravel()
             ends, *_ = self._substeps.advance(
                 np.take(step.states, each, axis=1),
-                step.r[each],
-                step.u[each],
+                step.rs[each],
+                step.us[each],
                 spans,
-                np.repeat(counts, len(x)),
+                np.repeat(counts, len(some)),
                 self._substeps.half_turns(spans),
             )
             weights = extrapolation_weights(counts)
             states = np.tensordot(ends.reshape(len(ends), len(counts), -1), weights, (1, 0)).T
             norms = np.linalg.norm(states, axis=1, keepdims=True)
-            out[first : first + len(x)] = states / norms
+            out[first : first + len(some)] = states / norms
         return out
 
 

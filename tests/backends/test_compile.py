@@ -251,7 +251,8 @@ class TestScheduled:
         return circuit
 
     def test_waiting_is_written_out_and_relaxes(self):
-        sampler = open_sampler("fake_fez", qubits=3, seed=1)
+        sampler = open_sampler("fake_fez", qubits=3, seed=1, noise="gates")
+        waits = open_sampler("fake_fez", qubits=3, seed=1)
         circuit = self.waiting()
         padded = scheduled(circuit, sampler.target)
         assert duration(padded, sampler.target) == pytest.approx(
@@ -265,12 +266,13 @@ class TestScheduled:
         wait = 200 * sampler.target["cz"][(0, 1)].duration
         assert sum(delays) >= wait * (1 - 1e-9)
         alive = [
-            sampler.run([c], shots=20_000)
+            each.run([c], shots=20_000)
             .result()[0]
             .data.meas.to_bool_array(order="little")[:, 2]
             .mean()
-            for c in (circuit, padded)
+            for each, c in ((sampler, circuit), (sampler, padded), (waits, circuit))
         ]
+        assert alive[2] == alive[1]  # the same seed and the same circuit
         decay = math.exp(-wait / sampler.target.qubit_properties[2].t1)
         assert alive[1] / alive[0] == pytest.approx(decay, abs=0.02)
         assert decay < 0.95

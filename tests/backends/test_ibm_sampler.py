@@ -11,12 +11,13 @@ from qiskit.quantum_info import Statevector
 
 from qbrain.backends.aer import NoisyAerSampler
 from qbrain.backends.compile import duration, expected_fidelity, scheduled, to_isa
+from qbrain.backends.device_noise import noise_models
 from qbrain.backends.errors import BackendError, DeviceFault
 from qbrain.backends.ibm import circuits_hash, open_ibm_sampler
 from qbrain.backends.isa import first_illegal
 from qbrain.backends.ledger import Ledger
 from qbrain.backends.placements import lines_of
-from qbrain.backends.snapshot import load, noise_models
+from qbrain.backends.snapshot import load
 
 SHOTS = 4000
 

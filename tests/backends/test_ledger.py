@@ -88,18 +88,24 @@ def test_the_first_schema_is_brought_up_to_date(tmp_path):
     database.close()
     ledger = Ledger(path)
     (found,) = ledger.jobs()
-    assert (found.tag, found.step, found.job, found.former, found.instance) == (
-        "t",
-        3,
-        "j1",
-        (),
-        "",
-    )
+    assert (found.tag, found.step, found.job, found.former) == ("t", 3, "j1", ())
+    assert (found.instance, found.account) == ("", "")
     ledger.renew("t")
     assert Ledger(path).get("t").former == ("j1",)
     with sqlite3.connect(path) as database:
         assert database.execute("PRAGMA user_version").fetchone() == (SCHEMA,)
     database.close()
+
+
+def test_a_row_of_the_second_schema_has_the_default_account(tmp_path):
+    path = tmp_path / "jobs.sqlite"
+    Ledger(path).intend(row(instance="crn", account="work"))
+    with sqlite3.connect(path) as database:
+        database.execute("ALTER TABLE jobs DROP COLUMN account")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    (found,) = Ledger(path).jobs()
+    assert found == row(instance="crn", account="", created=found.created, updated=found.updated)
 
 
 @pytest.mark.parametrize("begun", ["empty", "first"])
@@ -130,7 +136,7 @@ def test_a_later_schema_is_refused(ledger):
     with sqlite3.connect(ledger.path) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
-    with pytest.raises(BackendError, match=r"later version of qbrain: wanted schema 2, got 99"):
+    with pytest.raises(BackendError, match=r"later version of qbrain: wanted schema 3, got 99"):
         Ledger(ledger.path)
 
 

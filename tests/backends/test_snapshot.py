@@ -18,6 +18,7 @@ from qiskit_ibm_runtime.fake_provider import FakeLimaV2
 from qbrain.backends.check.pure import validate
 from qbrain.backends.check.states import simulate_states
 from qbrain.backends.compile import to_isa
+from qbrain.backends.device_noise import noise_models
 from qbrain.backends.errors import BackendError
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import (
@@ -25,7 +26,6 @@ from qbrain.backends.snapshot import (
     cut_target,
     line_costs,
     load,
-    noise_models,
     relaxation_infidelity,
     snapshot_names,
 )

@@ -1,21 +1,19 @@
 """A run on a device goes on from its folder and a job's id; every dead end has a way out."""
 
 import contextlib
-import io
 import json
 import shutil
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain import resume
 from qbrain.backends.ibm_device import DeviceFacts, read_device
 from qbrain.backends.ibm_service import IBMService
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.sent import FolderTicket, kept_facts
 
@@ -26,18 +24,9 @@ REPLAY = [*RUN, "--evolution", "replay", "--out", "run"]
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+def own_place(own_ledger, monkeypatch):
     monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.2")
     monkeypatch.setenv("QBRAIN_IBM_PATIENCE", "6")
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def sent(server):
@@ -180,6 +169,39 @@ def test_a_deleted_job_names_its_way_out_and_is_sent_again_when_asked(start_ibm)
     assert f"job {job} is given up" in err
     assert sent(server) == 2
     assert Ledger().jobs()[0].former == (job,)
+
+
+@pytest.mark.parametrize("lost", ["ledger", "ticket", "both"])
+def test_a_step_is_sent_again_whatever_is_lost_of_its_old_job(start_ibm, lost):
+    server = start_ibm(list_lag_seconds=0.1)
+    job = begun(server, *ORBIT)
+    wait_until_done(server)
+    if lost in ("ledger", "both"):
+        Path("ledger.sqlite").unlink()
+    if lost in ("ticket", "both"):
+        Path("run/sent/0000.ticket.json").unlink()
+    code, _, err = qbrain("resume", "run", "--resend", "0")
+    assert code == 0, err
+    assert f"job {job} is given up" in err
+    assert ("of 200 shots" in err) == (lost != "both")
+    assert sent(server) == 2
+    ticket = FolderTicket(RunDirectory.open(Path("run")), 0).read()
+    (new,) = set(server.jobs) - {job}
+    assert (ticket.job, ticket.former, ticket.shots) == (new, (job,), 200)
+
+
+def test_nothing_is_given_up_where_the_service_does_not_list_its_jobs(start_ibm):
+    server = start_ibm()
+    job = begun(server, *ORBIT)
+    wait_until_done(server)
+    server.fail(400, path="/jobs$", count=10_000)
+    code, _, err = qbrain("resume", "run", "--resend", "0")
+    assert code == 4
+    assert "nothing was given up" in err
+    server.clear()
+    assert FolderTicket(RunDirectory.open(Path("run")), 0).read().job == job
+    assert qbrain("resume", "run")[0] == 0
+    assert sent(server) == 1
 
 
 def test_an_answer_that_cannot_be_used_is_kept_and_the_job_can_be_sent_again(start_ibm):

@@ -1,6 +1,7 @@
 """Disks that refuse, file systems without locks, systems without POSIX: one line, nothing lost."""
 
 import errno
+import gc
 import os
 import resource
 import shutil
@@ -9,8 +10,11 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
+import xarray as xr
 
+from qbrain.experiments.engine import held_writes, pieces
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.errors import RunDirectoryError
 from qbrain.experiments.spiqgan import dataset
@@ -71,6 +75,95 @@ def test_the_journal_of_a_sweep_likewise(tmp_path):
     file.write_bytes(before.replace(b"done", b"gone"))
     with pytest.raises(RunDirectoryError, match="line 1 is not the record of a point"):
         read_outcomes(file)
+
+
+class Part:
+    """Noise, of which little is gained by packing."""
+
+    values = np.random.default_rng(0).integers(0, 256, (400, 1000), dtype=np.uint8)
+    shape = values.shape
+
+    def ticks(self, start, stop):
+        return self.values[start:stop]
+
+
+@pytest.fixture
+def written_in_pieces(monkeypatch):
+    """A dataset, and its variable that is written in pieces of 16 rows."""
+    monkeypatch.setattr(pieces, "_CHUNK", 2**13)
+    monkeypatch.setattr(pieces, "PIECE", 2**14)
+    large = pieces.Pieces([Part()], stacked=False)
+    data = xr.Dataset({"a": ("t", np.arange(5.0)), "b": pieces.piecewise(("x", "y"), large)})
+    return data, {"b": large}
+
+
+# while the file is begun, in its middle, at the last piece, and when it is closed
+@pytest.mark.parametrize("size", [5_000, 12_000, 200_000, 395_000, 401_500])
+def test_a_dataset_that_does_not_fit_leaves_the_old_one(tmp_path, written_in_pieces, size, capfd):
+    run = new(tmp_path)
+    run.write("result.nc", b"old")
+    data, large = written_in_pieces
+    with (
+        files_of_at_most(size),
+        pytest.raises(RunDirectoryError, match=r"result\.nc: cannot be written: File too large"),
+    ):
+        run.write_dataset("result.nc", data, large=large)
+    gc.collect()
+    assert (tmp_path / "result.nc").read_bytes() == b"old"
+    assert not list(tmp_path.glob(".result.nc*"))
+    # the library has nothing left that it could not write
+    assert capfd.readouterr() == ("", "")
+    run.write_dataset("result.nc", data, large=large)
+    with xr.open_dataset(tmp_path / "result.nc", engine="h5netcdf") as found:
+        assert np.array_equal(found.b.values, Part.values)
+
+
+@pytest.mark.parametrize("call", range(0, 60, 6))
+def test_a_full_disk_at_any_write_of_a_dataset(tmp_path, written_in_pieces, call, monkeypatch):
+    run = new(tmp_path)
+    data, large = written_in_pieces
+    calls = iter(range(10**6))
+    whole = held_writes.HeldWrites.__init__
+
+    class Full:
+        """A file on a disk that is full from one write on."""
+
+        def __init__(self, file):
+            self.file = file
+
+        def write(self, data):
+            if next(calls) >= call:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return self.file.write(data)
+
+        def __getattr__(self, name):
+            return getattr(self.file, name)
+
+    def opened(self, path):
+        whole(self, path)
+        self._file = Full(self._file)
+
+    monkeypatch.setattr(held_writes.HeldWrites, "__init__", opened)
+    with pytest.raises(RunDirectoryError, match="cannot be written: No space left on device"):
+        run.write_dataset("result.nc", data, large=large)
+    assert not list(tmp_path.glob("*result.nc*"))
+
+
+def test_what_is_held_is_read_again(tmp_path):
+    file = tmp_path / "a"
+    file.write_bytes(b"0123456789")
+    with held_writes.HeldWrites(file) as held:
+        with files_of_at_most(12):
+            held.seek(8)
+            assert held.write(b"abcdefgh") == 8
+        held.seek(2)
+        held.write(b"XY")  # nothing goes to the disk any more
+        assert held.seek(0, os.SEEK_END) == 16
+        held.seek(0)
+        assert held.read(20) == b"01XY4567abcdefgh"
+        with pytest.raises(OSError, match="File too large"):
+            held.check()
+    assert file.read_bytes() == b"01234567abcd"
 
 
 def test_a_folder_that_was_deleted_meanwhile(tmp_path):

@@ -1,33 +1,20 @@
 """A neuron's gates on IBM Quantum's interface: one job a step, each sent once."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
+
+pytestmark = pytest.mark.usefixtures("own_ledger")
 
 RUN = [
     *("run", "hodgkin-huxley", "--backend", "ibm_fez", "--time", "2", "--steps", "3"),
     *("--shots", "1000", "--seed", "3"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def test_a_job_a_step_from_the_command_line_to_the_report(start_ibm, tmp_path):

@@ -1,7 +1,6 @@
 """Runs on IBM Quantum's interface: the genuine client against the loopback server."""
 
 import contextlib
-import io
 import json
 import os
 import random
@@ -10,33 +9,20 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
+
+pytestmark = pytest.mark.usefixtures("own_ledger")
 
 RUN = ["run", "lmg", "--backend", "ibm_fez", "--neurons", "6", "--gamma", "0.8", "--seed", "1"]
 RUN += ["--encoding", "dicke", "--time", "3", "--steps", "5", "--shots", "1000"]
 RUN += ["--mitigation", "readout+echo"]
 STEPS = 6
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.5")
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def numbers(path):

@@ -192,11 +192,6 @@ def test_readout_correction_under_device_noise(tmp_path):
     assert all(row["same_as_first"] for row in rows)
 
 
-@pytest.fixture
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-
-
 def test_the_check_refuses_other_angles(start_ibm, own_ledger, tmp_path, monkeypatch):
     server = start_ibm()
     built = open_system_circuits.collision_circuit

@@ -321,7 +321,7 @@ def test_the_check_refuses_other_angles(tmp_path, monkeypatch):
         (["--visibility", "0.9"], "visibility: circuits prepare the pure state"),
         (["--tau", "0"], "tau: wanted a number greater than 0"),
         (["--tick", "-1"], "tick: wanted a number greater than 0"),
-        (["--noise", "-1"], "noise: wanted a number greater than or equal to 0"),
+        (["--voltage-noise", "-1"], "voltage_noise: wanted a number greater than or equal to 0"),
         (["--rest", "-40"], "rest: wanted a voltage below threshold - coupling"),
         (["--reset", "-50"], "reset: wanted a voltage below threshold - coupling"),
         (["--current", "1e7"], "current: wanted at most 1e6 in size"),

@@ -1,30 +1,17 @@
 """Entangled neurons on IBM Quantum's interface: recorded shots in one job, or a job a tick."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
+
+pytestmark = pytest.mark.usefixtures("own_ledger")
 
 RUN = ("run", "qlif", "--backend", "ibm_fez", "--pairs", "20", "--ticks", "200", "--seed", "3")
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def test_all_shots_of_a_run_are_one_job(start_ibm, tmp_path):

@@ -1,16 +1,14 @@
 """A spike generator's circuits on IBM Quantum's interface: one job, sent once."""
 
-import io
 import json
-from contextlib import redirect_stderr, redirect_stdout
 
 import numpy as np
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends.check.pure import DispatchRefused
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.run import estimate, start
 from qbrain.experiments.errors import DeviceError, RunDirectoryError
@@ -21,17 +19,14 @@ from qbrain.experiments.spiqgan.config import SpiQGANConfig
 from qbrain.experiments.systems import SYSTEMS
 from qbrain.reference.spiqgan.generator import initial_weights
 
+pytestmark = pytest.mark.usefixtures("own_ledger")
+
 SPIQGAN = SYSTEMS["spiqgan"]
 FORMS = {
     "sigmoid": {},
     "words": {"weights_per": "shared", "emission": "words", "twirling": "readout"},
     "recurrent words": {"weights_per": "recurrent", "emission": "words"},
 }
-
-
-@pytest.fixture(autouse=True)
-def own_ledger(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
 
 
 def configure(folder, **settings):
@@ -137,13 +132,6 @@ def test_a_run_that_would_take_too_long_sends_nothing(start_ibm, tmp_path):
     # 2 s for the job, 250 µs and a little more for each shot of 8 circuits
     assert 4 < told["qpu_seconds"] < 4.2
     assert server.submissions() == 0
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def test_from_the_command_line_to_the_report(start_ibm, tmp_path, monkeypatch):

@@ -47,8 +47,9 @@ from samplomatic.quantum_program import SamplexItem
 
 from qbrain.backends.aer import NoisyAerSampler
 from qbrain.backends.compile import duration, scheduled
+from qbrain.backends.device_noise import noise_models
 from qbrain.backends.fractional import FRACTIONAL, copy_target
-from qbrain.backends.snapshot import cut_target, noise_models
+from qbrain.backends.snapshot import cut_target
 
 __all__ = ["Device", "Outcome", "ProgramError", "device_names", "open_device"]
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from .server import HOST, LoopbackIBM
 
-__all__ = ["ibm", "loopback", "only_loopback", "start_ibm"]
+__all__ = ["ibm", "loopback", "only_loopback", "own_ledger", "start_ibm"]
 
 
 @pytest.fixture
@@ -31,6 +32,14 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.setattr(socket, "getaddrinfo", asked)
+
+
+@pytest.fixture
+def own_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ledger of the test's own, in the working folder; the list of jobs is taken to be prompt."""
+    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.5")
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -210,14 +210,14 @@ def test_invariants(neurons: int, share: float, gamma: float, field: float, tau:
 def test_the_splitting_is_of_sixth_order() -> None:
     # With r ≡ 1 the exact answer is known; one step of the splitting, halved.
     model = LMG(10, 0.4, 1.0, 0.9)
-    driver = driven._Driver(model, 4, Law(0.0, 0.0, 0.5, 1.0, 0.5), np.array([1.0]), None, 1e-9)
+    driver = driven.StiffRun(model, 4, Law(0.0, 0.0, 0.5, 1.0, 0.5), np.array([1.0]), None, 1e-9)
     errors = []
     for span in (0.8, 0.4):
         exact = piecewise_states(model, 4, [1.0], span)[-1][0::2]
         angles = span * np.diff(driven._COUPLING_TIMES)
-        coupling = np.exp(-1j * angles[:, None] * driver.energies)[None]
-        tilts = np.exp(1j * span * driven._FIELD_PARTS[:, None] * driver.field_rates)[None]
-        errors.append(np.linalg.norm(driver._split(driver.state, coupling, tilts) - exact))
+        coupling = np.exp(-1j * angles[:, None] * driver._energies)[None]
+        tilts = np.exp(1j * span * driven._FIELD_PARTS[:, None] * driver._field_rates)[None]
+        errors.append(np.linalg.norm(driver._split(driver._state, coupling, tilts) - exact))
     assert np.log2(errors[0] / errors[1]) == pytest.approx(7, abs=0.3)
 
 
