@@ -61,7 +61,7 @@ def parsed(name):
     """System and settings of a run's command."""
     system, *options = RUNS[name]
     values = {k[2:].replace("-", "_"): v for k, v in zip(options[::2], options[1::2], strict=True)}
-    if values["backend"].startswith("fake_"):
+    if values.get("backend", "").startswith("fake_"):
         values["noise"] = "gates"  # what version 0.1 knew
     return SYSTEMS[system], values
 
