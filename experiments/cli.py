@@ -274,14 +274,21 @@ def resume(
             help="give up the job of this step and send it once more, at its cost",
         ),
     ] = None,
+    max_qpu_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-3, help="quantum time of the whole run in s, in place of its own limit"
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
-        if resend is not None:
-            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
+        for option, given in (("resend", resend), ("max_qpu_seconds", max_qpu_seconds)):
+            if given is not None:
+                raise ConfigError(f"{option}: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
@@ -290,7 +297,7 @@ def resume(
         from .resending import resend as send_again
 
         send_again(directory, resend, tell)
-    _show(resume_run(directory).result, json_)
+    _show(resume_run(directory, max_qpu_seconds=max_qpu_seconds).result, json_)
 
 
 @app.command()

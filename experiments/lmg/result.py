@@ -15,7 +15,6 @@ from ..engine.chains import label_of
 from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, hellinger_fidelity, netcdf_attributes, rms
 from ..report.figure import inline_svg, population_figure
-from ..report.page import backend_in_words
 from ..report.verdict import follow_verdict
 from .brain import Brain
 from .budget import error_parts, systematic_error
@@ -41,8 +40,10 @@ _SYNTHESIS = {
 }
 
 
-def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured | None) -> Outcome:
-    """E, r and U against the exact closed loop."""
+def outcome_of(
+    brain: Brain, circuits: PointCircuits | None, measured: Measured | None, where: str
+) -> Outcome:
+    """E, r and U against the exact closed loop; ``where`` the circuits ran, in words."""
     config = brain.config
     data = _dataset(brain, measured)
     mitigations = []
@@ -56,7 +57,6 @@ def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured 
         result["readout_calibration"] = [calibrations[p].record() for p in sorted(calibrations)]
     if measured is not None and config.evolution == "relax":
         result["rounds"] = len(measured.every) // len(measured.points)
-    where = backend_in_words(config.backend)
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {where}"
     note = "" if circuits is None else str(circuits.bench.details.get("note", ""))
     return Outcome(

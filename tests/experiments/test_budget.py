@@ -87,7 +87,7 @@ def holds_together(results):
     seen=st.floats(0, 20),
 )
 def test_parts_add_in_quadrature_and_the_rest_is_told(parts, seen):
-    rows = budget([(str(k), x) for k, x in enumerate(parts)], seen, noisy=False)
+    rows = budget([(str(k), x) for k, x in enumerate(parts)], seen, noise="none")
     known = [x for x in parts if x is not None]
     if not known:
         assert rows == []
@@ -101,10 +101,20 @@ def test_parts_add_in_quadrature_and_the_rest_is_told(parts, seen):
 
 
 def test_a_run_without_circuits_has_no_budget():
-    assert budget([("shots", None)], 0.1, noisy=True) == []
-    assert budget([("shots", 0.1)], None, noisy=True) == []
-    assert "device" in budget([("shots", 0.1)], 0.2, noisy=True)[1][0]
-    assert "device" not in budget([("shots", 0.1)], 0.2, noisy=False)[1][0]
+    assert budget([("shots", None)], 0.1, noise="device") == []
+    assert budget([("shots", 0.1)], None, noise="device") == []
+
+
+def test_a_device_is_blamed_only_where_there_is_one():
+    words = {
+        noise: budget([("shots", 0.1)], 0.2, noise=noise)[1][0]
+        for noise in ("none", "simulated", "device")
+    }
+    assert words == {
+        "none": "left over (scatter of the shots)",
+        "simulated": "left over (simulated noise, and scatter of the shots)",
+        "device": "left over (errors of the device, and scatter of the shots)",
+    }
     exact = qbrain.run("lmg", neurons=4, time=4, steps=4, backend="exact")
     assert exact.result["budget"] == []
 
