@@ -13,21 +13,22 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Measure, Parameter, Reset
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
+from .billing import Repetition
 from .errors import BackendError
 from .feed_forward import offers
 from .fractional import bounds_of
+from .ibm_limits import MOST_EXECUTIONS, job_sizes
+from .ibm_origin import calibration_digest
 from .placements import places_on
 from .sampling import Detail
 from .snapshot import assignment_errors, cut_target, line_costs
 
-__all__ = ["MOST_EXECUTIONS", "DeviceFacts", "read_device"]
-
-# circuits × shots that IBM takes in one job of the sampler
-MOST_EXECUTIONS = 10_000_000
+__all__ = ["DeviceFacts", "read_device"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,30 @@ class DeviceFacts:
                 f"shots: wanted at most {MOST_EXECUTIONS // circuits} of each of the {circuits} "
                 f"circuits of one job on {self.name} ({MOST_EXECUTIONS:,} executions), got {shots}"
             )
+
+    @property
+    def repetition(self) -> Repetition:
+        """What the device waits between shots."""
+        return Repetition.from_details(self.details)
+
+    def job_sizes(
+        self, circuits: Sequence[QuantumCircuit], shots: int, *, twirled: bool = False
+    ) -> list[int]:
+        """How many of the circuits go into each job, in their order.
+
+        Raises:
+            BackendError: more shots than a job may have, or a circuit that is too large for one.
+        """
+        self.check_size(1, shots)
+        return job_sizes(
+            circuits,
+            shots,
+            self.targets[0],
+            self.repetition,
+            most_circuits=self.most_circuits,
+            twirled=twirled,
+            name=self.name,
+        )
 
     def record(self) -> dict[str, Any]:
         """A JSON object; :meth:`from_record` reads it back, every number to the last bit."""
@@ -149,6 +174,9 @@ def read_device(
     """
     name = str(device.name)
     properties = device.properties()
+    origin: dict[str, Detail] = {"calibration_sha256": calibration_digest(properties)}
+    if isinstance(found := getattr(device, "calibration_id", None), str) and found:
+        origin["calibration_id"] = found
     _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
     target = device.target
     errors = assignment_errors(properties, target)
@@ -171,6 +199,7 @@ def read_device(
         fractional,
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
+        origin | Repetition.of(device.configuration()).details(),
         feed_forward=offers(target),
     )
 

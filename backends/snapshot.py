@@ -22,7 +22,7 @@ import json
 import math
 import warnings
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -34,6 +34,7 @@ from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
+from .billing import Repetition
 from .compile import has_times
 from .device_noise import ABOUT, noise_models, scale_of, scaled_readout
 from .errors import BackendError
@@ -72,6 +73,7 @@ class Snapshot:
         target: of the whole device.
         readout: (qubits, 2): p(1|0), p(0|1); nan where the device gives none.
         note: what its makers say must be known about it, or nothing.
+        repetition: what it waits between shots.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Snapshot:
     target: Target
     readout: NDArray[np.float64]
     note: str
+    repetition: Repetition = field(default_factory=Repetition)
 
 
 @dataclass(frozen=True)
@@ -159,6 +162,7 @@ def snapshot_of(backend: Any, name: str) -> Snapshot:
         target=target,
         readout=assignment_errors(properties, target),
         note="",
+        repetition=Repetition.of(backend.configuration()),
     )
 
 
@@ -354,6 +358,7 @@ def cut_device_to(
         "expected_layer_fidelity": math.exp(-place.cost),
         "noise": ABOUT[noise],
         "noise_form": noise,
+        **device.repetition.details(),
     }
     if noise != "gates" and not waits:
         details["waiting"] = "none, for the device tells no times"

@@ -277,14 +277,21 @@ def resume(
             help="give up the job of this step and send it once more, at its cost",
         ),
     ] = None,
+    max_qpu_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-3, help="quantum time of the whole run in s, in place of its own limit"
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
-        if resend is not None:
-            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
+        for option, given in (("resend", resend), ("max_qpu_seconds", max_qpu_seconds)):
+            if given is not None:
+                raise ConfigError(f"{option}: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
@@ -293,7 +300,7 @@ def resume(
         from .resending import resend as send_again
 
         send_again(directory, resend, tell)
-    run = resume_run(directory)
+    run = resume_run(directory, max_qpu_seconds=max_qpu_seconds)
     _show(record_check(run) if run.system is CHECK else run.result, json_)
 
 

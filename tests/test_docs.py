@@ -70,3 +70,20 @@ def test_the_commands_of_a_page_are_commands(page):
         if "weights" in values:  # a file that this machine does not have
             values["weights"] = __file__
         SYSTEMS[words[1]].config.from_mapping(values)
+
+
+# what a run has beside that which decides its cost
+BESIDE = {"--out", "--seed", "--max-qpu-seconds"}
+
+
+def options_of(words):
+    return {k: v for k, v in zip(words[2::2], words[3::2], strict=True) if k not in BESIDE}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_the_cost_that_a_page_tells_is_that_of_its_run(page):
+    every = list(commands(page))
+    runs = [(w[1], options_of(w)) for w in every if w[0] == "run" and "…" not in w]
+    for words in every:
+        if words[0] == "estimate" and "…" not in words:
+            assert (words[1], options_of(words)) in runs

@@ -21,6 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
+from qbrain.backends.ibm_origin import strangers
+
+from .budget import Noise
 from .config import BaseConfig
 from .folder import RunDirectory
 from .needs import Need, circuit_needs
@@ -290,6 +293,8 @@ class Experiment(ABC, Generic[K, M]):
     #: which jobs' circuits are kept in circuits.qpy: ``all``, or the ``last`` where it holds the
     #: others
     circuits_kept: Literal["all", "last"] = "all"
+    #: URLs of the services that a device's numbers came from, once there are any
+    services: Sequence[str] = ()
 
     def __init__(self, config: K, bench: Bench | None) -> None:
         self.config = config
@@ -345,6 +350,21 @@ class Experiment(ABC, Generic[K, M]):
     @abstractmethod
     def outcome(self, measured: M | None) -> Outcome:
         """What was measured (None: exact only) against the exact answer; no file, no drawing."""
+
+    @property
+    def where(self) -> str:
+        """Where the circuits ran, in words for a title: whether a device was used, and whose."""
+        from ..report.page import backend_in_words
+
+        return backend_in_words(self.config.backend, self.services)
+
+    @property
+    def met_noise(self) -> Noise:
+        """Whose errors the circuits met."""
+        if self.bench is None or not self.bench.noisy:
+            return "none"
+        measured = self.config.on_device and self.services and not strangers(self.services)
+        return "device" if measured else "simulated"
 
     def costs(self) -> Mapping[str, Any]:
         """What an estimate says beside circuits and times."""

@@ -87,10 +87,9 @@ def show_history(backend: str | None, as_json: bool) -> None:
 
 def show(result: Mapping[str, Any]) -> None:
     """Print a check: its table, what is left out, numbers, verdict and recommendation."""
-    from ..report.page import backend_in_words
     from ..report.tables import print_rows
 
-    print(f"{backend_in_words(result['backend'])}; expected: {result['expectation']}\n")
+    print(f"{result['where']}; expected: {result['expectation']}\n")
     names = ["check", "error", "expected", "bound", "E", "E expected", "verdict"]
     print_rows(
         [

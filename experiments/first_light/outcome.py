@@ -14,7 +14,6 @@ from qbrain.backends.compile import two_qubit_gates
 
 from ..engine.experiment import Bench, Fit, Outcome, Reading, Verdict
 from ..engine.measures import netcdf_attributes, rms
-from ..report.page import backend_in_words
 from .advice import GOAL, Advice, advise
 from .config import CheckConfig
 from .expectation import Expectation, calibrated_cut, expectations
@@ -33,10 +32,11 @@ def outcome_of(
     circuits: Sequence[QuantumCircuit],
     readings: Sequence[Reading],
     left_out: Sequence[str],
+    where: str,
 ) -> Outcome:
     """What the readings of a check say; no file, no drawing.
 
-    ``circuits``: those of the probes in the target's gates.
+    ``circuits``: those of the probes in the target's gates; ``where``: they were run, in words.
     """
     part = calibrated_cut(config, bench)
     expected = expectations(probes, circuits, part, config.seed or 0)
@@ -47,8 +47,9 @@ def outcome_of(
     if config.most_neurons and numbers.any and not any(one.wrong for one in judged):
         advice = advise(config.backend, bench.target, numbers, config.most_neurons)
     verdict = verdict_of(judged)
-    title = f"First light: {backend_in_words(config.backend)}"
+    title = f"First light: {where}"
     result = {
+        "where": where,
         "shots": judged[0].shots,
         "checks": [_row(one) for one in judged],
         "left_out": list(left_out),

@@ -84,7 +84,15 @@ class CheckExperiment(Experiment[CheckConfig, Measured]):
         """Verdicts, numbers and what to do with the device."""
         assert measured is not None
         circuits = [compiled(one.task, self._bench) for one in self.probes]
-        return outcome_of(self.config, self._bench, self.probes, circuits, measured, self.left_out)
+        return outcome_of(
+            self.config,
+            self._bench,
+            self.probes,
+            circuits,
+            measured,
+            self.left_out,
+            self.where,
+        )
 
     def costs(self) -> Mapping[str, Any]:
         """What is left out."""

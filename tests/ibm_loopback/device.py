@@ -143,6 +143,16 @@ class Device:
             )
             return convert_to_target(configuration, properties)
 
+    @property
+    def _reset_seconds(self) -> float:
+        lengths = [
+            parameter["value"]
+            for gate in self.properties["gates"]
+            for parameter in gate["parameters"]
+            if gate["gate"] == "reset" and parameter["name"] == "gate_length"
+        ]
+        return 1e-9 * max(lengths, default=0.0)
+
     def _add_fractional_gates(self) -> None:
         """Offer ``rx`` and ``rzz`` on devices with ``cz``, as the real ones do.
 
@@ -201,6 +211,8 @@ class Device:
         delay = options.execution.rep_delay
         if delay is None:
             delay = self.configuration.get("default_rep_delay", 250.0) * 1e-6
+        # the client asks for a reset of all qubits before each shot
+        delay += self._reset_seconds if options.execution.init_qubits else 0.0
         data, parts, seconds = [], [], JOB_SECONDS
         for index, item in enumerate(program.items):
             results, length, points = self._run_item(item, program.shots, seed, index)
