@@ -65,7 +65,14 @@ NEW_RESULT = {
     "mitigations",
 }  # fmt: skip
 # what these interpolated between their readings is interpolated otherwise
-INTERPOLATED = {"kept", "populations", "raw_populations", "shot_stderr", "trotter_error"}
+INTERPOLATED = {
+    "mitigated_populations",
+    "kept",
+    "populations",
+    "raw_populations",
+    "shot_stderr",
+    "trotter_error",
+}
 OTHERWISE = {
     "lmg-afterwards": {*NOW, *INTERPOLATED},
     "lmg-orbit": {*NOW, *INTERPOLATED},
