@@ -29,6 +29,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
 from .errors import BackendError, DeviceFault
+from .feed_forward import angles_in_full, flattened
 from .ibm_answer import LABEL, Wanted, wanted_of
 from .ibm_connection import Connection
 from .ibm_device import DeviceFacts, read_device
@@ -58,7 +59,7 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
         for step in circuit.data:
             qubits = [circuit.find_bit(q).index for q in step.qubits]
             clbits = [circuit.find_bit(c).index for c in step.clbits]
-            angles = [float(p).hex() for p in step.params]
+            angles = angles_in_full(step, circuit)
             digest.update(f";{step.name}{angles}{qubits}{clbits}".encode())
     return digest.hexdigest()
 
@@ -311,7 +312,8 @@ class IBMSampler(BaseSamplerV2):
                 f"circuit {circuit.name}: wanted at most {len(line)} qubits on {self.name}, "
                 f"got {circuit.num_qubits}"
             )
-        illegal = first_illegal(circuit, self.targets[placement])
+        own = flattened(circuit) if self.facts.feed_forward else circuit
+        illegal = first_illegal(own, self.targets[placement])
         if illegal is not None:
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
         if self._options.get("twirling", {}).get("enable_measure") and _resets_what_was_read(

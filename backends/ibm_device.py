@@ -20,6 +20,7 @@ from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
 from .billing import Repetition
 from .errors import BackendError
+from .feed_forward import offers
 from .fractional import bounds_of
 from .ibm_limits import MOST_EXECUTIONS, job_sizes
 from .ibm_origin import calibration_digest
@@ -44,6 +45,7 @@ class DeviceFacts:
         fractional: whether ``rx`` and ``rzz`` may be used.
         most_shots, most_circuits: of one job, None where the device does not say.
         details: what the run's record says.
+        feed_forward: whether circuits may branch on a reading.
     """
 
     name: str
@@ -56,6 +58,7 @@ class DeviceFacts:
     most_shots: int | None = None
     most_circuits: int | None = None
     details: dict[str, Detail] = field(default_factory=dict)
+    feed_forward: bool = False
 
     def check_size(self, circuits: int, shots: int) -> None:
         """Whether a job of so many circuits with so many shots each may be sent.
@@ -115,6 +118,7 @@ class DeviceFacts:
             "most_shots": self.most_shots,
             "most_circuits": self.most_circuits,
             "details": self.details,
+            "feed_forward": self.feed_forward,
         }
 
     @classmethod
@@ -146,6 +150,7 @@ class DeviceFacts:
             limits["most_shots"],
             limits["most_circuits"],
             dict(record["details"]),
+            bool(record.get("feed_forward", False)),
         )
 
 
@@ -195,6 +200,7 @@ def read_device(
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
         origin | Repetition.of(device.configuration()).details(),
+        feed_forward=offers(target),
     )
 
 

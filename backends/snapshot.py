@@ -38,6 +38,7 @@ from .billing import Repetition
 from .compile import has_times
 from .device_noise import ABOUT, noise_models, scale_of, scaled_readout
 from .errors import BackendError
+from .feed_forward import offers
 from .fractional import FRACTIONAL, bounds_of, with_fractional_rzz
 from .ideal import check_qubits
 from .line import Costs, Place, best_line, best_patch
@@ -91,7 +92,8 @@ class Cut:
     ``channels`` and ``mixtures`` are one noise model written in two ways: errors as Kraus
     channels, and as mixtures of Paulis and resets. ``readout`` holds the readout errors of that
     model. ``waits``: circuits are to be scheduled, so that qubits relax while they wait. ``bare``:
-    the noise of circuits without two-qubit gates, where it is another.
+    the noise of circuits without two-qubit gates, where it is another. ``feed_forward``: whether
+    circuits may branch on a reading.
     """
 
     target: Target
@@ -102,6 +104,7 @@ class Cut:
     details: dict[str, Detail]
     waits: bool
     bare: Cut | None = None
+    feed_forward: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -371,8 +374,10 @@ def cut_device_to(
             place,
             details,
             waits,
+            feed_forward=offers(device.target),
         )
-    return Cut(target, channels, mixtures, readout, place, details, waits, bare)
+    branching = offers(device.target)
+    return Cut(target, channels, mixtures, readout, place, details, waits, bare, branching)
 
 
 def bare_target(target: Target, qubits: Sequence[int]) -> Target:

@@ -9,6 +9,7 @@ from .engine.folder import RunDirectory
 from .engine.run import Run
 from .engine.run import resume as resume_run
 from .errors import RunDirectoryError
+from .first_light.system import CHECK
 from .systems import SYSTEMS
 
 __all__ = ["resume"]
@@ -32,10 +33,11 @@ def resume(
     """
     folder = RunDirectory.open(path)
     name = folder.record()["run"]["system"]
-    if name not in SYSTEMS:
+    system = CHECK if name == CHECK.name else SYSTEMS.get(name)
+    if system is None:
         raise RunDirectoryError(f"{path}: wanted a run of {', '.join(SYSTEMS)}, got {name}")
     return resume_run(
-        SYSTEMS[name],
+        system,
         folder,
         draw=draw,
         place=place,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qbrain.experiments.first_light.config import CheckConfig
 from qbrain.experiments.spikes.config import RecordingConfig
 from qbrain.experiments.systems import SYSTEMS
 
@@ -40,8 +41,8 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "collect", "compare", "estimate", "figures", "jobs", "resume", "run",
-    "spikes", "sweep",
+    "backends", "cancel", "check", "collect", "compare", "estimate", "figures", "jobs", "resume",
+    "run", "spikes", "sweep",
 }  # fmt: skip
 
 
@@ -54,6 +55,12 @@ def test_the_commands_of_a_page_are_commands(page):
             options.pop("--out", None)
             names = {k.removeprefix("--").replace("-", "_"): v for k, v in options.items()}
             RecordingConfig.from_mapping({"data": words[2], **names})
+        if words[0] == "check":
+            options = [word for word in words[1:] if word != "--history"]
+            given = dict(zip(options[::2], options[1::2], strict=True))
+            given.pop("--out", None)
+            names = {k.removeprefix("--").replace("-", "_"): v for k, v in given.items()}
+            CheckConfig.from_mapping(names)
         if words[0] not in ("run", "estimate") or "…" in words:
             continue
         options = words[2:]

@@ -33,6 +33,7 @@ from .sampler import RunSampler
 
 __all__ = [
     "Bench",
+    "Branches",
     "Experiment",
     "Fit",
     "Heading",
@@ -132,7 +133,19 @@ class Histories:
         return {0: 1.0}
 
 
-Expected = PureState | MixedState | Histories
+@dataclass(frozen=True)
+class Branches:
+    """Probabilities (2^bits,) of the words that a circuit reads which branches on its readings."""
+
+    chances: ArrayLike
+
+    def probabilities(self, bits: int) -> dict[int, float]:
+        """Outcome → probability."""
+        weights = np.asarray(self.chances, dtype=np.float64)
+        return {int(x): float(weights[x]) for x in np.flatnonzero(weights > 1e-12)}
+
+
+Expected = PureState | MixedState | Histories | Branches
 
 
 @dataclass(frozen=True)
@@ -187,13 +200,14 @@ class Bench:
 
     ``targets`` and ``readouts`` (assignment errors (qubits, 2), None where reading is perfect) have
     one entry a placement; ``details`` is what the run's record says; ``noisy`` whether circuits
-    meet errors.
+    meet errors; ``feed_forward``: whether they may branch on a reading.
     """
 
     targets: tuple[Target, ...]
     readouts: tuple[Array | None, ...]
     details: Mapping[str, Any]
     noisy: bool
+    feed_forward: bool = False
 
     @property
     def target(self) -> Target:

@@ -51,7 +51,14 @@ def bench_of(sampler: RunSampler) -> Bench:
     noisy = getattr(sampler, "noisy", None)
     if noisy is None:
         noisy = sampler.readout is not None
-    return Bench(tuple(sampler.targets), tuple(sampler.readouts), dict(sampler.details), noisy)
+    facts = sampler.facts if submits(sampler) else sampler
+    return Bench(
+        tuple(sampler.targets),
+        tuple(sampler.readouts),
+        dict(sampler.details),
+        noisy,
+        bool(getattr(facts, "feed_forward", False)),
+    )
 
 
 def make_experiment(
