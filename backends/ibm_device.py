@@ -19,9 +19,10 @@ from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
 from .errors import BackendError
 from .fractional import bounds_of
+from .line_costs import line_costs
 from .placements import places_on
 from .sampling import Detail
-from .snapshot import assignment_errors, cut_target, line_costs
+from .snapshot import assignment_errors, cut_target
 
 __all__ = ["MOST_EXECUTIONS", "DeviceFacts", "read_device"]
 
