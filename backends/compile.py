@@ -13,6 +13,7 @@ from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
 from .errors import CompileError
 from .feed_forward import flattened
+from .isa import NOT_MADE_OF_GATES
 from .rotations import in_native_rotations
 from .unchecked import append_known
 
@@ -51,14 +52,16 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
     measurements that follow each other.
 
     Raises:
-        CompileError: if the circuit has more qubits than the target, or if gate-by-gate
-            translation did move a qubit after all.
+        CompileError: if the circuit has more qubits than the target or an instruction that the
+            target lacks and gates cannot make up, or if gate-by-gate translation did move a qubit
+            after all.
     """
     if circuit.num_qubits > target.num_qubits:
         raise CompileError(
             f"circuit {circuit.name}: wanted at most {target.num_qubits} qubits, "
             f"got {circuit.num_qubits}"
         )
+    _refuse_lacking(circuit, target)
     if target.build_coupling_map() is None:
         names = set(target.operation_names) | set(DIRECTIVES)
         if all(instruction.name in names for instruction in circuit.data):
@@ -73,6 +76,16 @@ def to_isa(circuit: QuantumCircuit, target: Target, *, seed: int = 0) -> Quantum
             f"circuit {circuit.name}: wanted every qubit where it was, got final layout {layout}"
         )
     return isa
+
+
+def _refuse_lacking(circuit: QuantumCircuit, target: Target) -> None:
+    offers = set(target.operation_names)
+    for step in circuit.data:
+        if step.name in NOT_MADE_OF_GATES and step.name not in offers:
+            raise CompileError(
+                f"circuit {circuit.name}: wanted a device with {step.name}, got one with "
+                + ", ".join(sorted(offers))
+            )
 
 
 def _routed(circuit: QuantumCircuit, target: Target, seed: int) -> QuantumCircuit:

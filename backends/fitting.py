@@ -31,8 +31,9 @@ from .fractional import bounds_of
 from .ideal import check_qubits
 from .isa import first_illegal
 from .line import Costs, Place, best_line, best_patch
+from .line_costs import line_costs
 from .placements import places_on
-from .snapshot import bare_target, line_costs
+from .snapshot import bare_target
 
 __all__ = ["Fit", "fits", "measure_errors", "reports_errors"]
 

@@ -1,13 +1,17 @@
-"""Fractional gates: ``rx``, and an ``rzz`` that a device takes at angles in [0, π/2] only."""
+"""Fractional gates: ``rx``, and an ``rzz`` that a device takes at angles in [0, π/2] only.
+
+An ``rzz`` is calibrated by itself, on other edges than ``cz`` and with other errors.
+"""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from qiskit import QuantumCircuit
 from qiskit.circuit import Parameter
-from qiskit.circuit.library import RZZGate
-from qiskit.transpiler import PassManager, Target
+from qiskit.circuit.library import RXGate, RZZGate
+from qiskit.transpiler import InstructionProperties, PassManager, Target
 from qiskit.transpiler.passes import WrapAngles
 
 from .errors import BackendError
@@ -15,36 +19,62 @@ from .errors import BackendError
 __all__ = [
     "FRACTIONAL",
     "RZZ_BOUNDS",
+    "Calibrated",
     "bounds_of",
+    "calibrated_fractional",
     "copy_target",
     "fold_angles",
-    "with_fractional_rzz",
+    "with_fractional",
 ]
 
 FRACTIONAL = ("rx", "rzz")
 RZZ_BOUNDS = (0.0, math.pi / 2)
 
+# gate → the qubits it can be used on → duration and error
+Calibrated = dict[str, dict[tuple[int, ...], InstructionProperties]]
 
-def with_fractional_rzz(target: Target) -> Target:
-    """A copy of ``target`` that also has ``rzz``, with angles in [0, π/2].
 
-    Most bundled device snapshots know no fractional gates; here ``rzz`` is given the duration and
-    the error of the device's own two-qubit gate on the same edge, in the direction that it has. An
-    ``rzz`` of the target's own stays as it is.
+def calibrated_fractional(properties: Any) -> Calibrated:
+    """Durations and errors of fractional gates in a device's calibration.
 
-    Raises:
-        BackendError: if the target has no two-qubit gate with known edges.
+    The bundled snapshots were saved without these gates among a device's instructions, but hold
+    their calibration: of ``rx`` it is that of ``sx``, of ``rzz`` it is one of its own.
+
+    Args:
+        properties: ``BackendProperties`` of the IBM client.
+
+    Returns:
+        For each gate in :data:`FRACTIONAL` that is calibrated anywhere: qubits → duration in
+        seconds and average infidelity. Left out are places without an error, or with an error of
+        1, by which IBM says that the gate cannot be used there.
+    """
+    found: Calibrated = {}
+    for gate in properties.gates:
+        if gate.gate not in FRACTIONAL:
+            continue
+        place = tuple(int(qubit) for qubit in gate.qubits)
+        values = properties.gate_property(gate.gate, place)
+        error = values.get("gate_error", (None,))[0]
+        duration = values.get("gate_length", (None,))[0]
+        if error is not None and error < 1:
+            found.setdefault(gate.gate, {})[place] = InstructionProperties(duration, float(error))
+    return found
+
+
+def with_fractional(target: Target, calibrated: Calibrated) -> Target:
+    """A copy of ``target`` that also has ``rx``, and ``rzz`` with angles in [0, π/2].
+
+    Args:
+        target: of a device.
+        calibrated: where each gate can be used, as of :func:`calibrated_fractional`. A gate that
+            the target has stays as it is.
     """
     copy = copy_target(target)
-    if "rzz" in target.operation_names:
-        return copy
-    for name in ("cz", "ecr", "cx"):
-        if name in target.operation_names and target[name]:
-            copy.add_instruction(
-                RZZGate(Parameter("theta")), dict(target[name]), angle_bounds=[RZZ_BOUNDS]
-            )
-            return copy
-    raise BackendError("target: wanted a two-qubit gate cz, ecr or cx on known edges, got none")
+    for name, bounds in (("rx", None), ("rzz", [RZZ_BOUNDS])):
+        if name in calibrated and name not in target.operation_names:
+            gate = RXGate(Parameter("theta")) if name == "rx" else RZZGate(Parameter("theta"))
+            copy.add_instruction(gate, dict(calibrated[name]), angle_bounds=bounds)
+    return copy
 
 
 def bounds_of(target: Target, name: str) -> list[tuple[float, float]] | None:
@@ -84,9 +114,10 @@ def copy_target(target: Target, *, rzz_bounds: tuple[float, float] | None = None
         bounds = bounds_of(target, name)
         if name == "rzz" and rzz_bounds is not None:
             bounds = [rzz_bounds]
-        copy.add_instruction(
-            target.operation_from_name(name), dict(target[name]), name=name, angle_bounds=bounds
-        )
+        operation = target.operation_from_name(name)
+        # control flow is a class, and on no qubits in particular
+        places = None if isinstance(operation, type) else dict(target[name])
+        copy.add_instruction(operation, places, name=name, angle_bounds=bounds)
     return copy
 
 

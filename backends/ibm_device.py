@@ -24,9 +24,10 @@ from .feed_forward import offers
 from .fractional import bounds_of
 from .ibm_limits import MOST_EXECUTIONS, job_sizes
 from .ibm_origin import calibration_digest
+from .line_costs import line_costs
 from .placements import places_on
 from .sampling import Detail
-from .snapshot import assignment_errors, cut_target, line_costs
+from .snapshot import assignment_errors, cut_target
 
 __all__ = ["DeviceFacts", "read_device"]
 

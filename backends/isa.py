@@ -1,14 +1,55 @@
-"""Whether a circuit is made of what a target offers: gates, qubits, angles."""
+"""Whether a target offers what circuits need, and whether a circuit is made of what it offers.
+
+Gates can be made of other gates. Resets, readings, branches and what else is no gate cannot: a
+device that lacks one of these can run no circuit that has it, however it is compiled.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
-__all__ = ["Illegality", "first_illegal"]
+from .errors import BackendError
+
+__all__ = ["NOT_MADE_OF_GATES", "Illegality", "check_instructions", "first_illegal", "lacks"]
+
+# what no compiler puts together from other instructions
+NOT_MADE_OF_GATES = ("measure", "reset", "if_else", "switch_case", "for_loop", "while_loop")
+
+
+def lacks(target: Target, instruction: str) -> bool:
+    """Whether a target lacks an instruction of this name, or has one of one qubit not on all."""
+    if instruction not in target.operation_names:
+        return True
+    places = target[instruction] or {None: None}
+    if None in places or any(len(place) != 1 for place in places):
+        return False
+    return any((qubit,) not in places for qubit in range(target.num_qubits))
+
+
+def check_instructions(name: str, targets: Sequence[Target], needed: Mapping[str, str]) -> None:
+    """Refuse a backend that lacks an instruction, before any circuit is built.
+
+    Args:
+        name: of the backend.
+        targets: its targets, each over the qubits in use.
+        needed: instructions that circuits will have, each with what would do without it, or "".
+
+    Raises:
+        BackendError: naming the instruction and what the backend has.
+    """
+    for instruction, way_out in needed.items():
+        for target in targets:
+            if lacks(target, instruction):
+                offers = ", ".join(sorted(target.operation_names))
+                raise BackendError(
+                    f"backend: wanted a device with {instruction}, got {name}, which has {offers}"
+                    + (f"; {way_out}" if way_out else "")
+                )
 
 
 @dataclass(frozen=True)

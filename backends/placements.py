@@ -24,10 +24,10 @@ from .sampling import Outcomes, Shots, TargetSampler, placement_of
 from .snapshot import (
     Cut,
     Snapshot,
+    costs_on,
     cut_device,
     cut_device_to,
     cut_to,
-    line_costs,
     load,
     snapshot_of,
 )
@@ -154,7 +154,7 @@ def _cuts_of(
     check_qubits(qubits)
     if placements == 1:
         return (cut_device(device, qubits, fractional, noise),)
-    costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
+    costs = costs_on(device, qubits, fractional=fractional)
     places = places_on(costs, device.name, qubits, placements)
     return tuple(
         cut_device_to(device, place, fractional=fractional, noise=noise) for place in places
@@ -259,7 +259,7 @@ def lines_of(name: str, length: int, count: int, *, disjoint: bool = True) -> li
             asked for.
     """
     device = load(name)
-    costs = line_costs(device.target, device.readout, length)
+    costs = costs_on(device, length)
     lines = (disjoint_lines if disjoint else best_lines)(costs, length, count)
     if len(lines) < count:
         hint = "; lines that may share qubits: disjoint=False" if disjoint else ""

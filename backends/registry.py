@@ -86,7 +86,8 @@ def open_sampler(
     :mod:`qbrain.backends.plugs`).
 
     ``shots_hint`` only makes ``details["method"]`` of a noisy sampler say what that many shots
-    will be run with. ``fractional`` gives a snapshot an ``rzz`` gate at angles in [0, π/2].
+    will be run with. ``fractional``: with ``rx``, and ``rzz`` at angles in [0, π/2], where a
+    snapshot's calibration has them.
     ``placements`` is the number of disjoint lines of a device that circuits can be put on.
     ``noise`` is the form of a snapshot's noise (see :mod:`qbrain.backends.device_noise`).
 

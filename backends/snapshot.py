@@ -4,16 +4,6 @@ The IBM client ships configuration and calibration of real machines. Simulating 
 costs 10 to 20 s a call, because its noise model spans more than a hundred qubits. Here a device is
 cut once to its best line of n qubits: the target keeps durations and errors and is over qubits
 0…n−1, and the noise model is made from that target alone.
-
-**Which line is best.** Lines are scored by the fidelity expected of a complete graph of
-interactions on them: n rounds of two-qubit blocks on alternating neighbours, so n/2 blocks an
-edge, each of three two-qubit gates with a √X on either side, and one reading of every qubit:
-
-    cost = Σ_edges (n/2)·3·[c₂ + c₁ + c₁'] + Σ_qubits c_read + Σ_ends (n/2)·3·c_idle
-
-where c = −log(1 − infidelity). A gate's infidelity is the calibrated error or, where that is
-larger, what T1 and T2 alone do in the gate's duration; the two ends wait through every other
-round, which costs them the relaxation over its duration.
 """
 
 from __future__ import annotations
@@ -23,7 +13,7 @@ import math
 import warnings
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -39,27 +29,32 @@ from .compile import has_times
 from .device_noise import ABOUT, noise_models, scale_of, scaled_readout
 from .errors import BackendError
 from .feed_forward import offers
-from .fractional import FRACTIONAL, bounds_of, with_fractional_rzz
+from .fractional import (
+    FRACTIONAL,
+    Calibrated,
+    bounds_of,
+    calibrated_fractional,
+    with_fractional,
+)
 from .ideal import check_qubits
 from .line import Costs, Place, best_line, best_patch
+from .line_costs import line_costs
 from .sampling import Detail
 
 __all__ = [
     "Cut",
     "Snapshot",
     "bare_target",
+    "costs_on",
     "cut",
     "cut_device",
     "cut_device_to",
     "cut_to",
-    "line_costs",
     "load",
     "snapshot_names",
     "snapshot_of",
     "snapshot_qubits",
 ]
-
-GATES_A_BLOCK = 3
 
 
 @dataclass(frozen=True)
@@ -74,6 +69,7 @@ class Snapshot:
         readout: (qubits, 2): p(1|0), p(0|1); nan where the device gives none.
         note: what its makers say must be known about it, or nothing.
         repetition: what it waits between shots.
+        calibrated: fractional gates that its calibration has beside the target's instructions.
     """
 
     name: str
@@ -83,6 +79,22 @@ class Snapshot:
     readout: NDArray[np.float64]
     note: str
     repetition: Repetition = field(default_factory=Repetition)
+    calibrated: Calibrated = field(default_factory=dict)
+
+    @cached_property
+    def fractional_target(self) -> Target:
+        """The target with ``rx`` and ``rzz`` where they are calibrated.
+
+        Raises:
+            BackendError: if there is no edge with an ``rzz`` that can be used.
+        """
+        target = with_fractional(self.target, self.calibrated)
+        if "rzz" not in target.operation_names:
+            raise BackendError(
+                f"fractional: wanted a device with rzz, got {self.name}, where no edge has one "
+                "that is calibrated"
+            )
+        return target
 
 
 @dataclass(frozen=True)
@@ -163,6 +175,7 @@ def snapshot_of(backend: Any, name: str) -> Snapshot:
         readout=assignment_errors(properties, target),
         note="",
         repetition=Repetition.of(backend.configuration()),
+        calibrated=calibrated_fractional(properties),
     )
 
 
@@ -178,88 +191,14 @@ def assignment_errors(properties: Any, target: Target) -> NDArray[np.float64]:
     return table
 
 
-def relaxation_infidelity(target: Target, qubits: tuple[int, ...], duration: float) -> float:
-    """Average gate infidelity of T1 and T2 acting on ``qubits`` for ``duration`` seconds.
+def costs_on(device: Snapshot, length: int, *, fractional: bool = False) -> Costs:
+    """What each qubit and edge of a device costs a line: see :func:`line_costs`.
 
-    With the process fidelity of each qubit F_p = (1 + e^{−t/T1} + 2e^{−t/T2})/4, T2 <= 2 T1, and
-    d = 2^qubits: F = (d ΠF_p + 1)/(d + 1). 0 where the device gives no times at all; nan where it
-    gives none for these qubits.
+    Raises:
+        BackendError: for ``fractional`` on a device without ``rzz``.
     """
-    if not target.qubit_properties:
-        return 0.0
-    process = 1.0
-    for qubit in qubits:
-        times = target.qubit_properties[qubit]
-        if times is None or not times.t1 or not times.t2:
-            return math.nan
-        t2 = min(times.t2, 2 * times.t1)
-        process *= (1 + math.exp(-duration / times.t1) + 2 * math.exp(-duration / t2)) / 4
-    size = 2 ** len(qubits)
-    return float(1 - (size * process + 1) / (size + 1))
-
-
-def two_qubit_gates_of(target: Target) -> list[str]:
-    """Names of the target's two-qubit gates that are tied to known edges."""
-    return sorted(
-        name
-        for name in target.operation_names
-        if target[name] and all(place is not None and len(place) == 2 for place in target[name])
-    )
-
-
-def line_costs(
-    target: Target, readout: NDArray[np.float64], length: int, *, fractional: bool = False
-) -> Costs:
-    """What each qubit and edge costs a line of ``length`` qubits (see the module's head).
-
-    Qubits and edges without complete calibration, or with an error of 1, are left out. An edge
-    costs what the better of its two-qubit gates costs, ``rzz`` aside. A ``fractional`` circuit
-    may use any of them: on a device with ``rzz``, an edge then has to have them all, and costs
-    what the worst costs.
-    """
-    single = next((name for name in ("sx", "u2", "u3") if name in target.operation_names), None)
-    turns, blocks, idles = {}, {}, {}
-    gates: dict[tuple[int, int], dict[str, float]] = {}
-    durations: list[float] = []
-    names = [name for name in two_qubit_gates_of(target) if fractional or name != "rzz"]
-    every = "rzz" in names
-    for name in names:
-        for place, properties in target[name].items():
-            cost = _gate_cost(target, place, properties)
-            edge = (min(place), max(place))
-            if math.isfinite(cost):
-                known = gates.setdefault(edge, {})
-                known[name] = min(cost, known.get(name, math.inf))
-                durations.append(properties.duration or 0.0)
-    nodes = {}
-    round_time = GATES_A_BLOCK * float(np.median(durations)) if durations else 0.0
-    for qubit in range(target.num_qubits):
-        turn = 0.0
-        if single is not None:
-            turn = _gate_cost(target, (qubit,), target[single].get((qubit,)))
-        reading = _cost(float(readout[qubit].mean()))
-        idle = _cost(relaxation_infidelity(target, (qubit,), round_time))
-        if math.isfinite(turn + reading + idle):
-            turns[qubit], nodes[qubit], idles[qubit] = turn, reading, idle * length / 2
-    for (a, b), known in gates.items():
-        if a in nodes and b in nodes and (not every or len(known) == len(names)):
-            cost = (max if every else min)(known.values())
-            blocks[a, b] = length / 2 * GATES_A_BLOCK * (cost + turns[a] + turns[b])
-    if length == 1:
-        return Costs({qubit: reading + turns[qubit] for qubit, reading in nodes.items()}, {})
-    return Costs(nodes, blocks, idles)
-
-
-def _gate_cost(target: Target, place: tuple[int, ...], properties: Any) -> float:
-    """−log of a gate's fidelity; infinite where the device does not give it."""
-    if properties is None or properties.error is None:
-        return math.inf
-    relaxation = relaxation_infidelity(target, place, properties.duration or 0.0)
-    return _cost(max(properties.error, relaxation) if relaxation == relaxation else math.nan)
-
-
-def _cost(infidelity: float) -> float:
-    return -math.log1p(-infidelity) if 0 <= infidelity < 1 else math.inf
+    target = device.fractional_target if fractional else device.target
+    return line_costs(target, device.readout, length, fractional=fractional)
 
 
 @lru_cache(maxsize=32)
@@ -267,14 +206,14 @@ def cut(name: str, qubits: int, fractional: bool = False, noise: str = "snapshot
     """Cut a snapshot to its best line of ``qubits`` qubits; built once and kept.
 
     Where the device has no such line (a T of five qubits has none of five), the best connected
-    patch is taken. ``fractional`` keeps a snapshot's own fractional gates, and adds an ``rzz``
-    where it has none (see :func:`qbrain.backends.fractional.with_fractional_rzz`). ``noise``: see
-    :mod:`qbrain.backends.device_noise`.
+    patch is taken. ``fractional``: with ``rx`` and ``rzz``, on edges where both ``rzz`` and the
+    device's other two-qubit gate are calibrated (see :mod:`qbrain.backends.fractional`).
+    ``noise``: see :mod:`qbrain.backends.device_noise`.
 
     Raises:
         BackendError: if there is no such snapshot or form of noise, or not so many connected
             qubits with working gates on it (the bundled Kyoto was caught with every two-qubit
-            gate out of order).
+            gate out of order), and for ``fractional`` on a device without ``rzz``.
     """
     return cut_device(load(name), qubits, fractional, noise)
 
@@ -293,7 +232,7 @@ def cut_device(
         raise BackendError(
             f"qubits: wanted at most {device.target.num_qubits} on {name}, got {qubits}"
         )
-    costs = line_costs(device.target, device.readout, qubits, fractional=fractional)
+    costs = costs_on(device, qubits, fractional=fractional)
     line = best_line(costs, qubits)
     place = line or best_patch(costs, qubits)
     if place is None:
@@ -341,9 +280,10 @@ def cut_device_to(
             f"place: wanted different qubits below {len(known)} of {device.name}, "
             f"got {list(qubits)}"
         )
-    target = cut_target(device.target, qubits, without=() if fractional else FRACTIONAL)
     if fractional:
-        target = with_fractional_rzz(target)
+        target = cut_target(device.fractional_target, qubits)
+    else:
+        target = cut_target(device.target, qubits, without=FRACTIONAL)
     scale = scale_of(noise)
     readout = scaled_readout(device.readout[list(qubits)], scale)
     readout.setflags(write=False)  # every sampler of this cut shares it

@@ -314,6 +314,15 @@ class Experiment(ABC, Generic[K, M]):
         return circuit_needs(config, cls.qubits_of(config)) if config.runs_circuits else []
 
     @classmethod
+    def instructions(cls, config: K) -> Mapping[str, str]:
+        """What circuits need of a device that cannot be made of gates, beside readings at the end.
+
+        Names of instructions, such as ``reset``, each with the setting that does without it, or "".
+        A device that lacks one is refused before anything is built.
+        """
+        return {}
+
+    @classmethod
     def open_sampler(cls, config: K, qubits: int, record: Mapping[str, Any] | None) -> RunSampler:
         """Where circuits run; ``record`` is what the run's file says of the device on resume."""
         from .run_sampler import open_run_sampler

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from qbrain.backends.errors import DeadEnd, DeviceFault
+from qbrain.backends.isa import check_instructions
 
 from ..errors import ConfigError, DeviceError, NotApplicable, RunDirectoryError
 from .config import BaseConfig
@@ -74,6 +75,8 @@ def make_experiment(
     else:
         sampler = open_place_of_run(place, config, qubits)
     bench = bench_of(sampler)
+    name = getattr(sampler, "name", config.backend)
+    check_instructions(name, bench.targets, kind.instructions(config))
     return kind(config, bench), bench, sampler
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qbrain.backends.readout import estimate_readout
-from qbrain.circuits.hodgkin_huxley import gate_circuit, gate_layout
+from qbrain.circuits.hodgkin_huxley import GateLayout, gate_circuit, gate_layout
 from qbrain.classical_feedback.gate_estimator import GateEstimator, Register, open_channels
 from qbrain.classical_feedback.membrane import GateControl, GateReading
 from qbrain.reference.hodgkin_huxley.gate_qubits import gate_states
@@ -24,7 +24,7 @@ from ..engine.points import Numbers, Place, by_place, mean_of_places, placed
 from .config import HodgkinHuxleyConfig
 from .model import NeuronModel, powers_of, variables_of
 
-__all__ = ["GateCircuits", "GateReadings", "qubits_of", "registers_of"]
+__all__ = ["GateCircuits", "GateReadings", "layouts_of", "registers_of"]
 
 Array = NDArray[np.float64]
 # an angle whose collision does nothing (it opens by its square) but has all of its gates
@@ -43,16 +43,15 @@ def registers_of(config: HodgkinHuxleyConfig) -> list[Register]:
     return [_side_by_side(found)] if config.on_device else found
 
 
-def qubits_of(config: HodgkinHuxleyConfig) -> int:
-    """Qubits of the run's largest circuit: gates, and the ancillas that they meet."""
-    layouts = [
+def layouts_of(config: HodgkinHuxleyConfig) -> list[GateLayout]:
+    """Where gates and the ancillas that they meet are in each of a step's largest circuits."""
+    return [
         gate_layout(
             len(register.variables), config.window_steps,
             ancilla=config.ancilla_form, fresh=config.fresh,
         )
         for register in registers_of(config)
     ]  # fmt: skip
-    return max(int(layout.qubits) for layout in layouts)
 
 
 def _channel(channel: int, powers: Sequence[float], copies: int) -> Register:

@@ -6,7 +6,7 @@ voltage the angles of the next step's collisions (:mod:`qbrain.classical_feedbac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Readi
 from ..engine.needs import Need
 from ..engine.points import everywhere
 from ..errors import ConfigError
-from .circuits import GateCircuits, GateReadings, qubits_of
+from .circuits import GateCircuits, GateReadings, layouts_of
 from .config import HodgkinHuxleyConfig
 from .measured import Measured
 from .model import NeuronModel
@@ -45,7 +45,14 @@ class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
     @classmethod
     def qubits_of(cls, config: HodgkinHuxleyConfig) -> int:
         """Gates, and the ancillas that they meet."""
-        return qubits_of(config)
+        return max(int(layout.qubits) for layout in layouts_of(config))
+
+    @classmethod
+    def instructions(cls, config: HodgkinHuxleyConfig) -> Mapping[str, str]:
+        """A reset of the ancillas between collisions, unless each has one of its own."""
+        if not any(layout.resets for layout in layouts_of(config)):
+            return {}
+        return {"reset": "with fresh = true every collision has ancillas of its own instead"}
 
     @classmethod
     def needs(cls, config: HodgkinHuxleyConfig) -> Sequence[Need]:

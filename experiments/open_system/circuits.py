@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qbrain.backends.readout import ReadoutCalibration
-from qbrain.circuits.open_system import collision_circuit, collision_layout
+from qbrain.circuits.open_system import CollisionLayout, collision_circuit, collision_layout
 from qbrain.classical_feedback.stimulation import SpinEstimator, SpinReading
 
 from ..engine.calibration import measured_readout
@@ -31,20 +31,19 @@ from ..engine.points import (
 from .config import OpenSystemConfig
 from .model import CollectiveModel, Collisions
 
-__all__ = ["CollisionCircuits", "SpinReadings", "circuits_each", "qubits_of"]
+__all__ = ["CollisionCircuits", "SpinReadings", "circuits_each", "layout_of"]
 
 Layout = Literal["line", "star"]
 MIXED_SPIN = 0.0  # ⟨σ_z⟩ of the maximally mixed state
 
 
-def qubits_of(config: OpenSystemConfig) -> int:
-    """Qubits of the run's largest circuit."""
-    layout = collision_layout(
+def layout_of(config: OpenSystemConfig) -> CollisionLayout:
+    """Where neurons and ancillas are in the run's largest circuit."""
+    return collision_layout(
         config.neurons, config.steps * config.substeps,
         absorption=config.occupation != "zero", shifts=True, order=config.order,
         layout=_layout(config), fresh=config.fresh,
     )  # fmt: skip
-    return int(layout.qubits)
 
 
 def circuits_each(config: OpenSystemConfig) -> int:

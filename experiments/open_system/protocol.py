@@ -7,7 +7,7 @@ spins that were measured before it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from ..engine.calibration import calibration_tasks
 from ..engine.experiment import Bench, Experiment, Job, Outcome, Protocol, Reading, Task
 from ..engine.needs import Need
 from ..engine.points import everywhere
-from .circuits import CollisionCircuits, SpinReadings, qubits_of
+from .circuits import CollisionCircuits, SpinReadings, layout_of
 from .config import OpenSystemConfig
 from .measured import Measured
 from .model import CollectiveModel
@@ -47,7 +47,14 @@ class CollectiveExperiment(Experiment[OpenSystemConfig, Measured]):
     @classmethod
     def qubits_of(cls, config: OpenSystemConfig) -> int:
         """Neurons, and the ancillas that meet them."""
-        return qubits_of(config)
+        return int(layout_of(config).qubits)
+
+    @classmethod
+    def instructions(cls, config: OpenSystemConfig) -> Mapping[str, str]:
+        """A reset of the ancilla between collisions, unless each has one of its own."""
+        if not layout_of(config).resets:
+            return {}
+        return {"reset": "with fresh = true every collision has an ancilla of its own instead"}
 
     @classmethod
     def needs(cls, config: OpenSystemConfig) -> Sequence[Need]:

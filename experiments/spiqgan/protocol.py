@@ -96,6 +96,13 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
         return int(config.generator.qubits)
 
     @classmethod
+    def instructions(cls, config: SpiQGANConfig) -> Mapping[str, str]:
+        """Resets between the bins of a recurrent generator."""
+        if config.weights_per != "recurrent" or config.bins < 2:
+            return {}
+        return {"reset": "weights_per bin and shared have a circuit for each bin and need none"}
+
+    @classmethod
     def needs(cls, config: SpiQGANConfig) -> Sequence[Need]:
         """See :mod:`.needs`."""
         return spiqgan_needs(config)

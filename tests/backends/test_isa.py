@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit import QuantumCircuit
-from qiskit.circuit import Parameter
+from qiskit.circuit import Parameter, Reset
 from qiskit.circuit.library import RZGate, RZZGate
 from qiskit.quantum_info import Operator
 from qiskit.transpiler import Target
 
 from qbrain.backends.compile import to_isa
-from qbrain.backends.errors import BackendError
-from qbrain.backends.fractional import copy_target, fold_angles, with_fractional_rzz
+from qbrain.backends.errors import BackendError, CompileError
+from qbrain.backends.fractional import copy_target, fold_angles, with_fractional
 from qbrain.backends.ideal import ideal_target
-from qbrain.backends.isa import first_illegal
+from qbrain.backends.isa import check_instructions, first_illegal
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import cut, cut_target
 
@@ -25,10 +25,6 @@ HALF_PI = math.pi / 2
 
 def fractional(qubits=3):
     return cut("fake_fez", qubits, True).target
-
-
-def figures(target, name):
-    return {place: (known.duration, known.error) for place, known in target[name].items()}
 
 
 def rzz(theta, i=0, j=1):
@@ -75,19 +71,9 @@ def test_gates_and_places():
     assert first_illegal(barrier, target) is None
 
 
-def test_the_emulated_gate_has_the_device_gates_figures():
-    plain, target = cut("fake_fez", 3).target, fractional()
-    assert figures(target, "rzz") == figures(plain, "cz")
-    assert "rzz" not in plain.operation_names
-    assert figures(target, "sx") == figures(plain, "sx")
-    assert target.dt == plain.dt
-    with pytest.raises(BackendError, match="two-qubit gate"):
-        with_fractional_rzz(cut("fake_armonk", 1).target)
-
-
 def test_copies_keep_the_angle_bounds():
     target = fractional()
-    for copy in (with_fractional_rzz(target), copy_target(target), cut_target(target, (1, 2))):
+    for copy in (with_fractional(target, {}), copy_target(target), cut_target(target, (1, 2))):
         assert copy.supported_angle_bound("rzz", [HALF_PI])
         assert not copy.supported_angle_bound("rzz", [HALF_PI + 1e-9])
         assert not copy.supported_angle_bound("rzz", [-1e-9])
@@ -108,7 +94,7 @@ def test_bounds_that_nobody_can_read_are_refused(gate, bounds):
         copy_target(target)
 
 
-def test_the_emulated_gate_is_noisy():
+def test_the_gate_is_noisy():
     sampler = open_sampler("fake_fez", qubits=2, seed=1, fractional=True)
     circuit = QuantumCircuit(2)
     for _ in range(100):
@@ -140,3 +126,41 @@ def test_late_bound_angles_are_folded(theta):
     folded = fold_angles(isa, fractional())
     assert first_illegal(folded, fractional()) is None
     assert Operator(folded).equiv(Operator(circuit.assign_parameters([theta])), atol=1e-8)
+
+
+def test_what_a_device_lacks_is_named_before_anything_is_built():
+    have, lack = cut("fake_fez", 2).target, cut("fake_miami", 2).target
+    check_instructions("ibm_fez", [have], {"reset": "", "measure": ""})
+    check_instructions("ibm_miami", [lack], {"measure": ""})
+    check_instructions("aer", [ideal_target(2)], {"reset": ""})
+    with pytest.raises(BackendError) as refused:
+        check_instructions("ibm_miami", [have, lack], {"reset": "fresh = true needs none"})
+    assert str(refused.value) == (
+        "backend: wanted a device with reset, got ibm_miami, which has cz, delay, id, measure, rz, "
+        "sx, x; fresh = true needs none"
+    )
+
+
+def test_an_instruction_on_some_qubits_only_is_lacking():
+    target = Target(num_qubits=2)
+    target.add_instruction(Reset(), {(0,): None})
+    with pytest.raises(BackendError, match="wanted a device with reset, got one"):
+        check_instructions("one", [target], {"reset": ""})
+    target = Target(num_qubits=2)
+    target.add_instruction(Reset(), {(0,): None, (1,): None})
+    check_instructions("both", [target], {"reset": ""})
+
+
+def test_circuits_that_a_device_cannot_run_however_compiled():
+    """Whatever a system has said of its circuits."""
+    target = cut("fake_miami", 2).target
+    circuit = QuantumCircuit(2, 1, name="reused")
+    circuit.reset(0)
+    with pytest.raises(CompileError, match="circuit reused: wanted a device with reset, got one w"):
+        to_isa(circuit, target)
+    branching = QuantumCircuit(2, 1, name="branching")
+    branching.measure(0, 0)
+    with branching.if_test((branching.clbits[0], 1)):
+        branching.x(1)
+    with pytest.raises(CompileError, match="circuit branching: wanted a device with if_else"):
+        to_isa(branching, target)

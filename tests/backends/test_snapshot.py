@@ -20,13 +20,12 @@ from qbrain.backends.check.states import simulate_states
 from qbrain.backends.compile import to_isa
 from qbrain.backends.device_noise import noise_models
 from qbrain.backends.errors import BackendError
+from qbrain.backends.line_costs import line_costs, relaxation_infidelity
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import (
     cut,
     cut_target,
-    line_costs,
     load,
-    relaxation_infidelity,
     snapshot_names,
 )
 

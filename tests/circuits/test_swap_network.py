@@ -15,7 +15,7 @@ from qiskit.quantum_info import Operator, Statevector
 from qiskit.transpiler import CouplingMap, Target
 
 from qbrain.backends.compile import to_isa, two_qubit_gates
-from qbrain.backends.fractional import RZZ_BOUNDS, fold_angles, with_fractional_rzz
+from qbrain.backends.fractional import RZZ_BOUNDS, fold_angles, with_fractional
 from qbrain.circuits.lmg import pair_sequence
 from qbrain.circuits.swap_network import (
     CircuitError,
@@ -266,7 +266,7 @@ def fractional_line(qubits):
     target.add_instruction(CZGate(), dict.fromkeys(ends + [(b, a) for a, b in ends]))
     for gate in (RZGate(Parameter("angle")), SXGate(), XGate()):
         target.add_instruction(gate, {(q,): None for q in range(qubits)})
-    return with_fractional_rzz(target)
+    return with_fractional(target, {"rzz": dict(target["cz"])})
 
 
 def unitary(circuit):

@@ -143,3 +143,14 @@ def test_bands_of_every_form_hold_the_exact_answer(form):
     for name in ("", "_r", "_U", "_phase"):
         found = np.mean([result[f"band_coverage{name}"] for result in results])
         assert found > 0.83, (form, name, found)
+
+
+def test_the_finite_step_of_the_loop_is_not_in_what_a_run_reports():
+    run = qbrain.run("lmg", neurons=4, time=12, steps=12, shots=200_000, seed=1, feedback_order=1,
+                     backend="statevector", tau_r=2.0)  # fmt: skip
+    data = run.data
+    lag = np.abs(data.control_r - data.exact_r)
+    error = np.abs(data.r - data.exact_r)
+    assert float(lag.max()) > 0.02
+    assert float(error.max()) < 0.003
+    assert bool((error <= 5 * data.r_stderr + 1e-9).all())
