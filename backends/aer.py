@@ -17,6 +17,7 @@ from .channels import Part, draw_parts, sampled_parts
 from .check.mps import UNBOUNDED_MB
 from .compile import scheduled, two_qubit_gates
 from .errors import BackendError
+from .feed_forward import branches, flattened
 from .ideal import ideal_target
 from .isa import first_illegal
 from .readings import Readings, final_readings
@@ -46,6 +47,8 @@ KRAUS_QUBITS = 8
 
 class AerSampler(TargetSampler):
     """Ideal simulation on Aer: state vector, matrix-product state past 24 qubits."""
+
+    feed_forward = True
 
     def __init__(self, qubits: int, *, seed: int | None = None, name: str = "aer") -> None:
         target = ideal_target(qubits)
@@ -92,6 +95,7 @@ class NoisyAerSampler(TargetSampler):
         readout: (qubits, 2): the same readout errors as in the noise model.
         waits: schedule every circuit, so that qubits relax while they wait.
         bare: the sampler of circuits without two-qubit gates, where their noise is another.
+        feed_forward: whether circuits may branch on a reading; those that do are not scheduled.
     """
 
     def __init__(
@@ -106,10 +110,12 @@ class NoisyAerSampler(TargetSampler):
         details: Mapping[str, Detail] | None = None,
         waits: bool = False,
         bare: NoisyAerSampler | None = None,
+        feed_forward: bool = False,
     ) -> None:
         super().__init__(name, target, seed=seed, details=details, readout=readout, noisy=True)
         self._waits = waits
         self._bare = bare
+        self.feed_forward = feed_forward
         self._density = AerSimulator(
             method="density_matrix",
             noise_model=channels,
@@ -139,6 +145,7 @@ class NoisyAerSampler(TargetSampler):
             readout=part.readout,
             waits=part.waits,
             bare=None if part.bare is None else cls.of_cut(name, part.bare, seed=seed),
+            feed_forward=part.feed_forward,
         )
 
     @staticmethod
@@ -148,7 +155,7 @@ class NoisyAerSampler(TargetSampler):
 
     def _check(self, circuit: QuantumCircuit) -> None:
         super()._check(circuit)
-        illegal = first_illegal(circuit, self.target)
+        illegal = first_illegal(flattened(circuit) if self.feed_forward else circuit, self.target)
         if illegal is not None:
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
 
@@ -177,7 +184,9 @@ class NoisyAerSampler(TargetSampler):
 
         if self._waits:
             requests = [
-                replace(request, circuit=scheduled(request.circuit, self.target))
+                request
+                if branches(request.circuit)
+                else replace(request, circuit=scheduled(request.circuit, self.target))
                 for request in requests
             ]
         return _sample(requests, exact=exact, single=single, readout=self.readout)

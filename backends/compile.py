@@ -12,6 +12,7 @@ from qiskit.transpiler import PassManager, Target, generate_preset_pass_manager
 from qiskit.transpiler.passes import ALAPScheduleAnalysis, PadDelay
 
 from .errors import CompileError
+from .feed_forward import flattened
 from .isa import NOT_MADE_OF_GATES
 from .rotations import in_native_rotations
 from .unchecked import append_known
@@ -221,12 +222,13 @@ def expected_fidelity(circuit: QuantumCircuit, target: Target) -> float:
 def duration(circuit: QuantumCircuit, target: Target) -> float | None:
     """Seconds from the first gate to the last reading, each gate as early as it can be.
 
-    Only the target's own durations and the circuit's delays count. None where the target has no
-    duration for some instruction, as on an ideal simulator.
+    Only the target's own durations and the circuit's delays count, and every branch counts as
+    taken. None where the target has no duration for some instruction, as on an ideal simulator.
 
     Raises:
         CompileError: for an instruction that the target does not have at this place.
     """
+    circuit = flattened(circuit)
     index = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     free = [0.0] * circuit.num_qubits
     for step in circuit.data:
@@ -313,6 +315,7 @@ def cheaper(circuits: Sequence[QuantumCircuit], target: Target) -> QuantumCircui
 
 
 def _gates(circuit: QuantumCircuit) -> list[tuple[str, tuple[int, ...]]]:
+    circuit = flattened(circuit)
     index = {qubit: number for number, qubit in enumerate(circuit.qubits)}
     return [
         (step.name, tuple(index[qubit] for qubit in step.qubits))

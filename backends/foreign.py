@@ -24,6 +24,7 @@ from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from .billing import Repetition
 from .errors import BackendError, DeviceFault
 from .fitting import Fit, fits, measure_errors, reports_errors
 from .isa import first_illegal
@@ -102,6 +103,14 @@ class Placed:
     clbits: tuple[int, ...]
 
 
+def _repetition_of(backend: Any) -> Repetition:
+    """What waits between shots, where the backend has a configuration as the IBM client's have."""
+    try:
+        return Repetition.of(backend.configuration())
+    except Exception:  # somebody else's code: it may have no such thing, or another by its name
+        return Repetition()
+
+
 class ForeignSampler(TargetSampler):
     """What the samplers on other people's backends share: placements, records, the way there.
 
@@ -126,6 +135,7 @@ class ForeignSampler(TargetSampler):
         noisy = any(reports_errors(fit.target) for fit in found) or _noise_of(backend) is not None
         details: dict[str, Detail] = {
             **_origin(backend, source),
+            **_repetition_of(backend).details(),
             "physical_qubits": list(first.place.qubits),
             "layout": first.layout,
             "search": first.place.search,

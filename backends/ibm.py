@@ -16,7 +16,7 @@ read nor kept here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
 
 from .errors import BackendError, DeviceFault
+from .feed_forward import angles_in_full, flattened
 from .ibm_answer import LABEL, Wanted, wanted_of
 from .ibm_connection import Connection
 from .ibm_device import DeviceFacts, read_device
@@ -37,7 +38,7 @@ from .ibm_options import MODES, check_options, sampler_options
 from .ibm_policy import Deadline, ask, one_line
 from .ibm_service import IBMService
 from .ibm_submission import Submission
-from .ibm_ticket import LooseTicket, TicketStore
+from .ibm_ticket import Allowance, LooseTicket, TicketStore
 from .isa import first_illegal
 from .ledger import JobRecord, Ledger
 from .sampling import Detail, metadata_number, placement_of
@@ -58,7 +59,7 @@ def circuits_hash(circuits: Sequence[QuantumCircuit], shots: int) -> str:
         for step in circuit.data:
             qubits = [circuit.find_bit(q).index for q in step.qubits]
             clbits = [circuit.find_bit(c).index for c in step.clbits]
-            angles = [float(p).hex() for p in step.params]
+            angles = angles_in_full(step, circuit)
             digest.update(f";{step.name}{angles}{qubits}{clbits}".encode())
     return digest.hexdigest()
 
@@ -106,7 +107,8 @@ def open_ibm_sampler(
         ),
         Deadline(min(30.0, service.patience)),
     )
-    facts = _with_details(facts, mode)
+    origin = {"service": service.url, "instance": str(getattr(device, "_instance", "") or "")}
+    facts = _with_details(facts, mode, {name: text for name, text in origin.items() if text})
     return IBMSampler(
         facts,
         service=service,
@@ -150,8 +152,9 @@ def reopen_ibm_sampler(
     )
 
 
-def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
+def _with_details(facts: DeviceFacts, mode: str, origin: Mapping[str, Detail]) -> DeviceFacts:
     details: dict[str, Detail] = {
+        **origin,
         "backend": facts.name,
         "device": facts.name,
         "calibration": facts.calibration,
@@ -161,7 +164,7 @@ def _with_details(facts: DeviceFacts, mode: str) -> DeviceFacts:
     }
     if len(facts.places) > 1:
         details["placements"] = [list(place) for place in facts.places]
-    return replace(facts, details=details)
+    return replace(facts, details=details | facts.details)
 
 
 class IBMSampler(BaseSamplerV2):
@@ -180,6 +183,8 @@ class IBMSampler(BaseSamplerV2):
         submits: circuits leave this machine, so what is sent must be on disk before.
         noisy: circuits meet a device's errors.
         tell: is told in a line what a job is waiting for.
+        most_seconds: of quantum time, after which the service is to end a job of :meth:`run`; no
+            such limit if None.
 
     ``account`` and ``instance`` are what the service was opened with, for the ledger.
     """
@@ -211,6 +216,7 @@ class IBMSampler(BaseSamplerV2):
         self._run, self._directory = "", ""
         self._fresh, self.sends = True, True
         self._usage_known = True
+        self.most_seconds: int | None = None
 
     @property
     def service(self) -> IBMService:
@@ -306,7 +312,8 @@ class IBMSampler(BaseSamplerV2):
                 f"circuit {circuit.name}: wanted at most {len(line)} qubits on {self.name}, "
                 f"got {circuit.num_qubits}"
             )
-        illegal = first_illegal(circuit, self.targets[placement])
+        own = flattened(circuit) if self.facts.feed_forward else circuit
+        illegal = first_illegal(own, self.targets[placement])
         if illegal is not None:
             raise BackendError(f"circuit {circuit.name} on {self.name}: {illegal}")
         if self._options.get("twirling", {}).get("enable_measure") and _resets_what_was_read(
@@ -352,12 +359,28 @@ class IBMSampler(BaseSamplerV2):
         step = metadata_number(circuits[0], "step") if circuits else 0
         content = circuits_hash([self.placed(circuit) for circuit in circuits], int(wanted))
         tag = f"qbrain-{self._run or 'loose'}-{step}-{content[:16]}"
-        return self._submit(circuits, int(wanted), tag, step, LooseTicket())
+        allow = partial(Allowance, None, self.most_seconds)
+        return self._submit(circuits, int(wanted), tag, step, LooseTicket(), allow)
 
     def submit(
-        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+        self,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        number: int,
+        store: TicketStore,
+        *,
+        part: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> LedgerJob:
         """Send a run's job of this number, or find it if it was sent before.
+
+        Args:
+            circuits: of the job.
+            shots: of each.
+            number: of the job in the run.
+            store: of its ticket.
+            part: which one it is of the jobs that this one was cut into.
+            allow: what the job may take; asked just before it is sent, if it is.
 
         What is sent once under a number is the job of that number, whatever the circuits are: they
         lie in the run's folder, and the same ones made on another processor may differ in their
@@ -366,7 +389,8 @@ class IBMSampler(BaseSamplerV2):
         Raises:
             BackendError, DeviceFault: as :meth:`run`.
         """
-        return self._submit(circuits, shots, f"qbrain-{self._run}-{number}", number, store)
+        tag = f"qbrain-{self._run}-{number}" + (f"-{part}" if part else "")
+        return self._submit(circuits, shots, tag, number, store, allow)
 
     def _submit(
         self,
@@ -375,6 +399,7 @@ class IBMSampler(BaseSamplerV2):
         tag: str,
         step: int,
         store: TicketStore,
+        allow: Callable[[], Allowance],
     ) -> LedgerJob:
         wanted = wanted_of(circuits, tag)
         placed = [self.placed(*pair) for pair in zip(circuits, wanted, strict=True)]
@@ -399,6 +424,8 @@ class IBMSampler(BaseSamplerV2):
             self.note,
             self._fresh,
             self.sends,
+            allow,
+            self.tell,
         )
         check = partial(self.facts.check_size, len(placed), shots)
         job = submission.find_or_send(placed, check)

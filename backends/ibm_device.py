@@ -13,21 +13,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qiskit import QuantumCircuit
 from qiskit.circuit import Delay, Measure, Parameter, Reset
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import InstructionProperties, QubitProperties, Target
 
+from .billing import Repetition
 from .errors import BackendError
+from .feed_forward import offers
 from .fractional import bounds_of
+from .ibm_limits import MOST_EXECUTIONS, job_sizes
+from .ibm_origin import calibration_digest
 from .line_costs import line_costs
 from .placements import places_on
 from .sampling import Detail
 from .snapshot import assignment_errors, cut_target
 
-__all__ = ["MOST_EXECUTIONS", "DeviceFacts", "read_device"]
-
-# circuits × shots that IBM takes in one job of the sampler
-MOST_EXECUTIONS = 10_000_000
+__all__ = ["DeviceFacts", "read_device"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class DeviceFacts:
         fractional: whether ``rx`` and ``rzz`` may be used.
         most_shots, most_circuits: of one job, None where the device does not say.
         details: what the run's record says.
+        feed_forward: whether circuits may branch on a reading.
     """
 
     name: str
@@ -56,6 +59,7 @@ class DeviceFacts:
     most_shots: int | None = None
     most_circuits: int | None = None
     details: dict[str, Detail] = field(default_factory=dict)
+    feed_forward: bool = False
 
     def check_size(self, circuits: int, shots: int) -> None:
         """Whether a job of so many circuits with so many shots each may be sent.
@@ -78,6 +82,30 @@ class DeviceFacts:
                 f"circuits of one job on {self.name} ({MOST_EXECUTIONS:,} executions), got {shots}"
             )
 
+    @property
+    def repetition(self) -> Repetition:
+        """What the device waits between shots."""
+        return Repetition.from_details(self.details)
+
+    def job_sizes(
+        self, circuits: Sequence[QuantumCircuit], shots: int, *, twirled: bool = False
+    ) -> list[int]:
+        """How many of the circuits go into each job, in their order.
+
+        Raises:
+            BackendError: more shots than a job may have, or a circuit that is too large for one.
+        """
+        self.check_size(1, shots)
+        return job_sizes(
+            circuits,
+            shots,
+            self.targets[0],
+            self.repetition,
+            most_circuits=self.most_circuits,
+            twirled=twirled,
+            name=self.name,
+        )
+
     def record(self) -> dict[str, Any]:
         """A JSON object; :meth:`from_record` reads it back, every number to the last bit."""
         return {
@@ -91,6 +119,7 @@ class DeviceFacts:
             "most_shots": self.most_shots,
             "most_circuits": self.most_circuits,
             "details": self.details,
+            "feed_forward": self.feed_forward,
         }
 
     @classmethod
@@ -122,6 +151,7 @@ class DeviceFacts:
             limits["most_shots"],
             limits["most_circuits"],
             dict(record["details"]),
+            bool(record.get("feed_forward", False)),
         )
 
 
@@ -145,6 +175,9 @@ def read_device(
     """
     name = str(device.name)
     properties = device.properties()
+    origin: dict[str, Detail] = {"calibration_sha256": calibration_digest(properties)}
+    if isinstance(found := getattr(device, "calibration_id", None), str) and found:
+        origin["calibration_id"] = found
     _leave_out_unknown_qubits(properties, int(device.configuration().n_qubits))
     target = device.target
     errors = assignment_errors(properties, target)
@@ -167,6 +200,8 @@ def read_device(
         fractional,
         _limit(device, "max_shots"),
         _limit(device, "max_experiments"),
+        origin | Repetition.of(device.configuration()).details(),
+        feed_forward=offers(target),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 from qiskit.primitives import BasePrimitiveJob, PrimitiveResult, SamplerPubResult
@@ -82,18 +83,28 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
                 cannot be used, or the service stopped answering.
         """
         state = self._wait()
-        tag, note = self._record.tag, self._sampler.note
+        sampler = self._sampler
+        tag, note = self._record.tag, sampler.note
         if state.state != "DONE":
             note(tag, {"ERROR": "failed"}.get(state.state, "cancelled"))
+            self._remember(billed=sampler.usage_of(self.job_id()))
             why = f": {state.reason}" if state.reason else ""
             raise DeviceFault(f"{self._where} {state.state.lower()}{why}")
         result = self._answer()
         # the result counts from here on; what it cost is bookkeeping, and may not be known yet
         note(tag, "done")
-        usage = self._sampler.usage_of(self.job_id())
+        usage = sampler.usage_of(self.job_id())
         if usage is not None:
             note(tag, "done", usage=usage)
+        self._remember(billed=usage, service=sampler.service.url)
         return result
+
+    def _remember(self, **known: Any) -> None:
+        """The run's folder knows, too, what the job cost and who gave the result."""
+        ticket = self._store.read()
+        new = {name: value for name, value in known.items() if value not in (None, "")}
+        if ticket is not None and replace(ticket, **new) != ticket:
+            self._store.write(replace(ticket, **new))
 
     def _answer(self) -> PrimitiveResult[SamplerPubResult]:
         sampler, shots = self._sampler, self._record.shots

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from .errors import BackendError, DeviceFault
+from .ibm_origin import plain_url
 from .ibm_policy import (
     Action,
     Deadline,
@@ -199,6 +200,12 @@ class IBMService:
 
         with _bounded_sessions(self._timeout):
             return ask("IBM Quantum", connect, self._deadline(_OPENING))
+
+    @property
+    def url(self) -> str:
+        """Where jobs are sent to, without anything secret."""
+        session = getattr(self.client._active_api_client, "_session", None)
+        return plain_url(str(getattr(session, "base_url", "") or ""))
 
     def _deadline(self, seconds: float) -> Deadline:
         """In so many seconds, or when the patience ends."""

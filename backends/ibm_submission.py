@@ -19,6 +19,7 @@ from qiskit import QuantumCircuit
 from .errors import DeadEnd, DeviceFault
 from .ibm_connection import CLOSING, Connection
 from .ibm_job import NotDone
+from .ibm_limits import Pace
 from .ibm_policy import (
     Action,
     Deadline,
@@ -33,13 +34,15 @@ from .ibm_policy import (
     within,
 )
 from .ibm_service import JobState
-from .ibm_ticket import Ticket, TicketStore
+from .ibm_ticket import Allowance, Ticket, TicketStore
 from .ledger import JobRecord, Ledger
 
 __all__ = ["Submission"]
 
 # how often a session that has closed is opened anew for one job
 _RENEWALS = 3
+# one a process: a token's jobs are counted together, whichever run they are of
+_pace = Pace()
 _LIVE_FIRST = {"DONE": 0, "RUNNING": 1}
 
 
@@ -56,6 +59,8 @@ class Submission:
         note: puts into the ledger what has become of the job; may fail.
         fresh: whether nobody can have sent a job of this run before.
         sends: whether the job may be sent.
+        allow: what the job may take; asked just before it is sent, and raises where it may not be.
+        tell: is told in a line what the sending waits for.
     """
 
     connection: Connection
@@ -66,10 +71,15 @@ class Submission:
     note: Callable[..., None]
     fresh: bool
     sends: bool
+    allow: Callable[[], Allowance] = Allowance
+    tell: Callable[[str], None] = lambda text: None
 
     @property
     def _name(self) -> str:
         return self.record.backend
+
+    def _tell(self, text: str) -> None:
+        self.tell(f"{self._name}: the job of step {self.record.step} {text}")
 
     def find_or_send(self, circuits: list[QuantumCircuit], check: Callable[[], None]) -> str:
         """Id of the job: the known one, one that the service has, or a new one.
@@ -102,9 +112,21 @@ class Submission:
             raise NotDone(f"{self._name}: the job of step {self.record.step} {why}")
         check()
         if job is not None:
+            if ticket.billed is None:
+                ticket = replace(ticket, billed=self.connection.service.usage_of(job))
             ticket = ticket.given_up()
+            # what it was billed is spent before more is allowed
+            self.store.write(ticket)
             self.ledger.renew(tag)
-        ticket = replace(ticket, intended=time.time(), backend=self._name, shots=self.record.shots)
+        allowed = self.allow()
+        ticket = replace(
+            ticket,
+            intended=time.time(),
+            backend=self._name,
+            shots=self.record.shots,
+            estimated=allowed.estimated,
+            most=allowed.most,
+        )
         self.store.write(ticket)
         return self._send(circuits, ticket)
 
@@ -149,11 +171,16 @@ class Submission:
         connection = self.connection
         deadline, pause = Deadline(connection.service.patience), 0.5
         renewed, reopened, doubtful = False, 0, False
+        options = dict(self.options)
+        if ticket.most is not None:
+            options["max_execution_time"] = ticket.most
         while True:
             posted = False
             try:
-                make = partial(connection.sampler, self.record.tag, self.options)
+                make = partial(connection.sampler, self.record.tag, options)
                 sampler = within(max(deadline.left, 1.0), make)
+                # to keep the service's pace is not to wait for the service
+                deadline = Deadline(deadline.left + _pace.wait(self._tell))
                 posted = True
                 send = partial(_id_of_job, sampler, circuits, self.record.shots)
                 job = within(max(deadline.left, 1.0), send)
@@ -197,7 +224,13 @@ class Submission:
 
     def _sent(self, ticket: Ticket, job: str, doubtful: bool) -> str:
         connection = self.connection
-        ticket = replace(ticket, job=job, session=connection.session, instance=connection.instance)
+        ticket = replace(
+            ticket,
+            job=job,
+            session=connection.session,
+            instance=connection.instance,
+            service=connection.service.url,
+        )
         self.store.write(ticket)
         self.note(self.record.tag, "submitted", job=job, instance=ticket.instance)
         if doubtful:

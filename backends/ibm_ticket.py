@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
-__all__ = ["LooseTicket", "Ticket", "TicketStore"]
+__all__ = ["Allowance", "LooseTicket", "Ticket", "TicketStore"]
+
+
+class Allowance(NamedTuple):
+    """Seconds of quantum time that a job is estimated to take, and after which it is to be ended.
+
+    None: not known, and no such limit.
+    """
+
+    estimated: float | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True)
@@ -22,6 +32,12 @@ class Ticket:
         shots: of each circuit.
         instance: CRN of the service's instance, empty where not known.
         session: of the job, None outside sessions.
+        estimated: seconds of quantum time that the job was estimated at, None where not known.
+        most: seconds after which the service ends it, None without such a limit.
+        billed: seconds that it was billed, None as long as that is not known.
+        lost: seconds billed for jobs of this tag that were given up.
+        service: URL of the service that took the job, and then of the one that gave its result;
+            empty where not known.
     """
 
     tag: str
@@ -32,11 +48,23 @@ class Ticket:
     shots: int = 0
     instance: str = ""
     session: str | None = None
+    estimated: float | None = None
+    most: int | None = None
+    billed: float | None = None
+    lost: float = 0.0
+    service: str = ""
 
     def given_up(self) -> Ticket:
         """The same without its job, whose id is kept among the former ones."""
         former = self.former if self.job is None else (*self.former, self.job)
-        return replace(self, job=None, session=None, former=tuple(dict.fromkeys(former)))
+        return replace(
+            self,
+            job=None,
+            session=None,
+            former=tuple(dict.fromkeys(former)),
+            billed=None,
+            lost=self.lost + (self.billed or 0.0),
+        )
 
     def record(self) -> dict[str, Any]:
         """A JSON object; :meth:`from_record` reads it back."""
@@ -58,7 +86,17 @@ class Ticket:
             int(record["shots"]),
             str(record["instance"]),
             session,
+            # the rest is not in records of version 0.1
+            _number(record.get("estimated")),
+            None if record.get("most") is None else int(record["most"]),
+            _number(record.get("billed")),
+            float(record.get("lost", 0.0)),
+            str(record.get("service", "")),
         )
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 class TicketStore(Protocol):

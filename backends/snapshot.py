@@ -24,9 +24,11 @@ from qiskit.circuit import Delay, Parameter
 from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.transpiler import Target
 
+from .billing import Repetition
 from .compile import has_times
 from .device_noise import ABOUT, noise_models, scale_of, scaled_readout
 from .errors import BackendError
+from .feed_forward import offers
 from .fractional import (
     FRACTIONAL,
     Calibrated,
@@ -66,6 +68,7 @@ class Snapshot:
         target: of the whole device.
         readout: (qubits, 2): p(1|0), p(0|1); nan where the device gives none.
         note: what its makers say must be known about it, or nothing.
+        repetition: what it waits between shots.
         calibrated: fractional gates that its calibration has beside the target's instructions.
     """
 
@@ -75,6 +78,7 @@ class Snapshot:
     target: Target
     readout: NDArray[np.float64]
     note: str
+    repetition: Repetition = field(default_factory=Repetition)
     calibrated: Calibrated = field(default_factory=dict)
 
     @cached_property
@@ -100,7 +104,8 @@ class Cut:
     ``channels`` and ``mixtures`` are one noise model written in two ways: errors as Kraus
     channels, and as mixtures of Paulis and resets. ``readout`` holds the readout errors of that
     model. ``waits``: circuits are to be scheduled, so that qubits relax while they wait. ``bare``:
-    the noise of circuits without two-qubit gates, where it is another.
+    the noise of circuits without two-qubit gates, where it is another. ``feed_forward``: whether
+    circuits may branch on a reading.
     """
 
     target: Target
@@ -111,6 +116,7 @@ class Cut:
     details: dict[str, Detail]
     waits: bool
     bare: Cut | None = None
+    feed_forward: bool = False
 
 
 @lru_cache(maxsize=1)
@@ -168,6 +174,7 @@ def snapshot_of(backend: Any, name: str) -> Snapshot:
         target=target,
         readout=assignment_errors(properties, target),
         note="",
+        repetition=Repetition.of(backend.configuration()),
         calibrated=calibrated_fractional(properties),
     )
 
@@ -291,6 +298,7 @@ def cut_device_to(
         "expected_layer_fidelity": math.exp(-place.cost),
         "noise": ABOUT[noise],
         "noise_form": noise,
+        **device.repetition.details(),
     }
     if noise != "gates" and not waits:
         details["waiting"] = "none, for the device tells no times"
@@ -306,8 +314,10 @@ def cut_device_to(
             place,
             details,
             waits,
+            feed_forward=offers(device.target),
         )
-    return Cut(target, channels, mixtures, readout, place, details, waits, bare)
+    branching = offers(device.target)
+    return Cut(target, channels, mixtures, readout, place, details, waits, bare, branching)
 
 
 def bare_target(target: Target, qubits: Sequence[int]) -> Target:

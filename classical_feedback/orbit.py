@@ -12,7 +12,9 @@ spectral width Δ of H0, so it is fitted by cosines up to Δ on a slightly longe
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,11 +22,21 @@ from scipy.interpolate import CubicSpline
 
 from .synapse import FeedbackError, Synapse, SynapticState
 
-__all__ = ["OrbitBand", "fit_orbit", "grid_size", "integrate_between", "integrate_orbit"]
+__all__ = [
+    "OrbitBand",
+    "even_spline",
+    "fit_orbit",
+    "grid_size",
+    "integrate_between",
+    "integrate_orbit",
+    "noisy_replicas",
+]
 
 Array = NDArray[np.float64]
 
 _STRETCH = 1.15  # the fit's interval over the measured one: no wrap-around at its end
+_STEP = 0.1  # of the integration, in radians of the fastest oscillation: r is right to 3e-5
+_PAST = 1.02  # of the last phase: how far E(s) goes on beyond it
 _POINTS_PER_PERIOD = 3.0  # of the fastest oscillation; two is the sampling theorem's limit
 
 
@@ -91,7 +103,7 @@ def integrate_orbit(
     Replica b refits E_j + stderr_j ξ_jb and integrates anew, so the band holds what shot noise
     does to E(s), r, U and s together. ``times`` (time,) starts at 0.
     """
-    noisy = _replicas(values, stderr, replicas, seed)
+    noisy = noisy_replicas(values, stderr, replicas, seed)
     coefficients, length = fit_orbit(s, noisy, stderr, width)
     points = _fine(length, width)
     return _integrate(
@@ -110,27 +122,69 @@ def integrate_between(
     *,
     replicas: int = 200,
     seed: int = 0,
+    frequencies: ArrayLike | None = None,
 ) -> OrbitBand:
     """Closed loop on E(s) measured at phases near those that it will pass at ``times``.
 
-    As :func:`integrate_orbit`, but for few points at any rising phases, s_0 = 0: E(s) is the cubic
-    spline through them, and stays at the last value past the end. It needs no resolution of the
-    fastest oscillation, since it is asked near its points only.
+    As :func:`integrate_orbit`, but for few points at any rising phases, s_0 = 0.
+
+    Without ``frequencies``, E(s) is the cubic spline through the points with dE/ds = 0 at s = 0,
+    where E(s) is even; a little past the last point it goes on, then stays. Between points that do
+    not resolve its oscillations it is not known, and the band does not tell.
+
+    With ``frequencies`` (every one that E(s) can have, 0 among them), E(s) is their sum of cosines,
+    fitted to the points by weighted least squares. This takes the spectrum of the model as known
+    and needs no resolution, but at least as many points as frequencies.
 
     Raises:
-        FeedbackError: for phases that do not rise.
+        FeedbackError: for phases that do not rise, or fewer points than frequencies.
     """
     phases = np.asarray(s, dtype=float)
     if phases.size < 2 or not np.all(np.diff(phases) > 0):
         raise FeedbackError("s: wanted at least two phases that rise")
     length = float(phases[-1])
-    spline = CubicSpline(phases, _replicas(values, stderr, replicas, seed), axis=0)
-    # finer than the closest points, or the table would be off at the points themselves
-    points = _fine(length, max(width, 2 * math.pi / float(np.diff(phases).min())))
-    return _integrate(synapse, start, times, length, spline(points), width)
+    noisy = noisy_replicas(values, stderr, replicas, seed)
+    # what was measured may end a little before the phase that the law reaches
+    length *= _PAST
+    rate = width
+    if frequencies is not None:
+        curve = _cosines(phases, noisy, np.asarray(stderr, dtype=float), frequencies)
+        points = _fine(length, width)
+    else:
+        curve = even_spline(phases, noisy)
+        # finer than the closest points, or the table would be off at the points themselves
+        points = _fine(length, max(width, 2 * math.pi / float(np.diff(phases).min())))
+        # a spline turns no faster than its points allow
+        rate = min(width, 2 * math.pi / float(np.median(np.diff(phases))))
+    return _integrate(synapse, start, times, length, curve(points), rate)
 
 
-def _replicas(values: ArrayLike, stderr: ArrayLike, replicas: int, seed: int) -> Array:
+def even_spline(x: Array, values: Array) -> CubicSpline:
+    """Cubic spline through (points, columns) that is flat at the first, x_0 = 0."""
+    flat = np.zeros(values.shape[1])
+    # fewer than four points leave no knot to do without
+    last: Any = "not-a-knot" if x.size > 3 else (2, flat)
+    return CubicSpline(x, values, axis=0, bc_type=((1, flat), last))
+
+
+def _cosines(
+    s: Array, values: Array, stderr: Array, frequencies: ArrayLike
+) -> Callable[[Array], Array]:
+    """E(s) = Σ a_m cos(ω_m s) through (grid, columns) of values, by weighted least squares."""
+    omega = np.asarray(frequencies, dtype=float)
+    if omega.size > s.size:
+        raise FeedbackError(
+            f"frequencies: wanted at most {s.size}, as there are points, got {omega.size}"
+        )
+    # a cap on the weights: an error bar that happens to be tiny must not outvote the rest
+    weights = 1 / np.maximum(stderr, 0.1 * max(float(stderr.max()), 1e-12))
+    design = np.cos(np.multiply.outer(s, omega)) * weights[:, None]
+    # frequencies that the length cannot tell apart share their part
+    found = np.linalg.lstsq(design, values * weights[:, None], rcond=1e-3)[0]
+    return lambda points: np.asarray(np.cos(np.multiply.outer(points, omega)) @ found)
+
+
+def noisy_replicas(values: ArrayLike, stderr: ArrayLike, replicas: int, seed: int) -> Array:
     """The estimate itself and noisy ones, (grid, 1 + replicas)."""
     values, stderr = np.asarray(values, dtype=float), np.asarray(stderr, dtype=float)
     noise = np.random.default_rng(seed).standard_normal((values.size, replicas))
@@ -150,9 +204,12 @@ def _integrate(
     times: ArrayLike,
     length: float,
     table: Array,
-    width: float,
+    rate: float,
 ) -> OrbitBand:
-    """Closed loops on E(s) tabulated evenly over [0, length], one a column of ``table``."""
+    """Closed loops on E(s) tabulated evenly over [0, length], one a column of ``table``.
+
+    ``rate``: the largest frequency that the table has.
+    """
     times = np.asarray(times, dtype=float)
     fine, count = table.shape[0] - 1, table.shape[1]
     columns = np.arange(count)
@@ -174,7 +231,7 @@ def _integrate(
         if k + 1 == times.size:
             break
         span = float(times[k + 1] - time)
-        parts = max(2, math.ceil(span * width / 0.3))
+        parts = max(4, math.ceil(span * rate / _STEP))
         for _ in range(parts):
             h = span / parts
             middle = energy(phase + synapse.step(r, u, energy(phase), h / 2)[2])

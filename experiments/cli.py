@@ -22,6 +22,8 @@ from .engine.progress import tell, telling
 from .engine.stopping import open_missing_streams, watch_signals
 from .engine.system import System
 from .errors import ConfigError
+from .first_light.command import add_check, record_check
+from .first_light.system import CHECK
 from .options import with_options
 from .papers.commands import add_commands
 from .report.old_names import OLD_NAMES
@@ -241,6 +243,7 @@ def _figures_group() -> None:
 
 add_commands(figures_app)
 add_device_check(figures_app)
+add_check(app)
 
 
 @app.command()
@@ -274,14 +277,21 @@ def resume(
             help="give up the job of this step and send it once more, at its cost",
         ),
     ] = None,
+    max_qpu_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=1e-3, help="quantum time of the whole run in s, in place of its own limit"
+        ),
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Go on with an interrupted run or sweep."""
     if (directory / "sweep.toml").exists():
         from .sweep import run as sweep
 
-        if resend is not None:
-            raise ConfigError("resend: wanted the folder of a run, got that of a sweep")
+        for option, given in (("resend", resend), ("max_qpu_seconds", max_qpu_seconds)):
+            if given is not None:
+                raise ConfigError(f"{option}: wanted the folder of a run, got that of a sweep")
         _show_sweep(sweep.resume(directory), json_)
         return
     from .resuming import resume as resume_run
@@ -290,7 +300,8 @@ def resume(
         from .resending import resend as send_again
 
         send_again(directory, resend, tell)
-    _show(resume_run(directory).result, json_)
+    run = resume_run(directory, max_qpu_seconds=max_qpu_seconds)
+    _show(record_check(run) if run.system is CHECK else run.result, json_)
 
 
 @app.command()

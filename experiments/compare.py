@@ -79,7 +79,10 @@ def compare_runs(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _columns(system: System[Any], result: Mapping[str, Any]) -> dict[str, Any]:
-    return {name.replace("fit.", ""): _value(result, name) for name in system.columns}
+    found = {name.replace("fit.", ""): _value(result, name) for name in system.columns}
+    where = _value(result, "provenance.where")
+    # a device's name alone does not say whether it was used
+    return found if where is None else {**found, "where": where}
 
 
 def _value(result: Mapping[str, Any], name: str) -> Any:
@@ -167,7 +170,11 @@ def _distance(
 
 def print_table(rows: Sequence[dict[str, Any]]) -> None:
     """The rows as a table on stdout."""
-    names = tuple(rows[0])
+    rows = [
+        {k: row["where"] if k == "backend" and "where" in row else v for k, v in row.items()}
+        for row in rows
+    ]
+    names = tuple(name for name in rows[0] if name != "where" or "backend" not in rows[0])
     if "rmse_excitation" in rows[0]:
         names = ("run", *_SHOWN)
     group = names[: names.index("estimate")] if "estimate" in names else ()

@@ -75,15 +75,16 @@ def run(
     return finished
 
 
-def resume(path: str | Path, *, backend: Any = None) -> Run:
+def resume(path: str | Path, *, backend: Any = None, max_qpu_seconds: float | None = None) -> Run:
     """Go on with a run in its folder; a finished one is only read.
 
-    ``backend``: the backend object, for a run that was begun on one.
+    ``backend``: the backend object, for a run that was begun on one. ``max_qpu_seconds``: of
+    quantum time for the whole run on a device, in place of its own limit.
 
     Raises ``RunDirectoryError`` if there is no intact run.
     """
     place = None if isinstance(backend, str) else backend
-    return resuming.resume(Path(path), place=place)
+    return resuming.resume(Path(path), place=place, max_qpu_seconds=max_qpu_seconds)
 
 
 def estimate(system: str | System[Any], *, backend: Any = None, **settings: Any) -> dict[str, Any]:

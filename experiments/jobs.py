@@ -16,6 +16,7 @@ from qbrain.backends.ledger import JobRecord, Ledger
 __all__ = ["cancel", "forget", "look_again", "print_jobs", "refresh"]
 
 _COLUMNS = ("job", "state", "backend", "step", "shots", "usage", "created", "directory")
+_HEADS = {"usage": "seconds_billed"}
 # of the jobs that are looked at unasked: how many, and for how long the service may take
 _NEWEST, _SOON = 20, 4.0
 _LEDGER_STATE = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
@@ -40,16 +41,22 @@ def print_jobs(as_json: bool) -> None:
     """
     ledger = _ledger()
     if as_json:
-        print(json.dumps({"jobs": [record.to_dict() for record in ledger.jobs()]}))
+        rows = [{**job.to_dict(), "usage_seconds": job.usage} for job in ledger.jobs()]
+        print(json.dumps({"jobs": rows}))
         return
     # plain text and plain rows: a ledger may hold a hundred thousand jobs
-    table = [_COLUMNS, *([_cell(x) for x in row] for row in ledger.table(_COLUMNS))]
+    table = [
+        [_HEADS.get(name, name) for name in _COLUMNS],
+        *([_cell(x) for x in row] for row in ledger.table(_COLUMNS)),
+    ]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     line = "  ".join(f"{{:<{width}}}" for width in widths)
     sys.stdout.write("\n".join(line.format(*row).rstrip() for row in table) + "\n")
 
 
 def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.2f}"
     return "–" if value is None else str(value)
 
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from qbrain.backends.errors import DeviceFault
+from qbrain.backends.ibm_device import DeviceFacts
 from qbrain.backends.ibm_job import NotDone
 from qbrain.backends.ibm_policy import list_lag_seconds
 from qbrain.backends.ibm_service import IBMService
 from qbrain.backends.ibm_ticket import Ticket
-from qbrain.backends.ledger import Ledger
+from qbrain.backends.ledger import JobRecord, Ledger
 
-from .engine.folder import RunDirectory
+from .engine.folder import RunDirectory, Sent
 from .engine.plan import PlannedJob, qpu_seconds
 from .engine.sent import FolderTicket, kept_facts
 from .errors import ConfigError, DeviceError, RunDirectoryError
@@ -73,38 +75,79 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
         done = len(folder.steps())
         if number < done or folder.result() is not None:
             raise ConfigError(f"resend: wanted a step that has no result, got {number}")
-        store = FolderTicket(folder, number)
         damaged = False
         try:
-            ticket = store.read()
             sent = folder.sent(number)
+            stores = [
+                FolderTicket(folder, number, part) for part in range(_parts(path, number, sent))
+            ]
+            tickets = [store.read() for store in stores]
         except RunDirectoryError:
-            ticket, sent, damaged = None, None, True
+            sent, damaged = None, True
+            stores = [
+                FolderTicket(folder, number, part) for part in range(_parts(path, number, None))
+            ]
+            tickets = [None] * len(stores)
         record = folder.record()
-        tag = f"qbrain-{record['run']['id']}-{number}"
+        config, tag = record["config"], f"qbrain-{record['run']['id']}-{number}"
+        tags = [tag, *(f"{tag}-{part}" for part in range(1, len(stores)))]
         ledger = Ledger()
-        row = ledger.get(tag)
-        if ticket is None and row is None and sent is None and not damaged:
+        rows = [ledger.get(each) for each in tags]
+        seen = [each for each in (*tickets, *rows) if each is not None]
+        if not seen and sent is None and not damaged:
             raise ConfigError(f"resend: wanted a step that was sent, got {number}")
-        before = [*(ticket.former if ticket else ()), *(row.former if row else ())]
-        known = [job for job in (ticket and ticket.job, row and row.job) if job]
-        listed = _listed(record["config"], tag, sure=bool(ticket or row))
-        jobs = tuple(dict.fromkeys(job for job in (*known, *listed) if job not in before))
-        shots = (ticket.shots if ticket else 0) or (row.shots if row else 0) or None
-        circuits = sent[0] if sent is not None else []
-        seconds = None
-        if circuits and shots is not None:
-            seconds = qpu_seconds([PlannedJob(circuits, shots)], facts.targets[0])
-        say(Resend(jobs, len(circuits), shots, seconds).sentence(number))
+        shots = next((each.shots for each in seen if each.shots), None)
+        # of every part, before anything is given up
+        givens = [_given_up(config, *each) for each in zip(tags, tickets, rows, strict=True)]
+        jobs = tuple(job for _, those in givens for job in those)
+        say(_resend_of(sent, facts, shots, jobs, config).sentence(number))
         if damaged:
             # a record that is damaged is made anew
-            for name in ("json", "qpy", "ticket.json"):
-                (path / "sent" / f"{number:04d}.{name}").unlink(missing_ok=True)
-        if row is not None:
-            ledger.renew(tag)
-        ticket = ticket or Ticket(tag, backend=facts.name, shots=shots or 0)
-        former = tuple(dict.fromkeys((*before, *jobs)))
-        store.write(replace(ticket, job=None, session=None, former=former))
+            for file in (path / "sent").glob(f"{number:04d}.*"):
+                if file.name.endswith((".json", ".qpy")):
+                    file.unlink(missing_ok=True)
+        for each, row, store, ticket, (before, those) in zip(
+            tags, rows, stores, tickets, givens, strict=True
+        ):
+            if row is not None:
+                ledger.renew(each)
+            known = ticket or Ticket(each, backend=facts.name, shots=shots or 0)
+            store.write(replace(known.given_up(), former=(*before, *those)))
+
+
+def _parts(path: Path, number: int, sent: Sent | None) -> int:
+    """In how many jobs a step was sent: as its record says, else as its tickets show."""
+    if sent is not None:
+        return len(sent.sizes)
+    names = (file.name.split(".") for file in (path / "sent").glob(f"{number:04d}.*.ticket.json"))
+    return 1 + max((int(name[1]) for name in names if name[1].isdecimal()), default=0)
+
+
+def _given_up(
+    config: Mapping[str, Any], tag: str, ticket: Ticket | None, row: JobRecord | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Jobs of a tag that were given up before, and those that are to be given up now."""
+    before = dict.fromkeys((*(ticket.former if ticket else ()), *(row.former if row else ())))
+    known = [job for job in (ticket and ticket.job, row and row.job) if job]
+    listed = _listed(config, tag, sure=bool(ticket or row))
+    now = dict.fromkeys(job for job in (*known, *listed) if job not in before)
+    return tuple(before), tuple(now)
+
+
+def _resend_of(
+    sent: Sent | None,
+    facts: DeviceFacts,
+    shots: int | None,
+    jobs: tuple[str, ...],
+    config: Mapping[str, Any],
+) -> Resend:
+    if sent is None or shots is None:
+        return Resend(jobs, 0 if sent is None else len(sent.circuits), shots, None)
+    rest = iter(sent.circuits)
+    again = [PlannedJob(list(islice(rest, size)), shots) for size in sent.sizes]
+    twirled = config.get("twirling", "none") != "none"
+    seconds = qpu_seconds(again, facts.targets[0], facts.repetition, twirled=twirled)
+    return Resend(jobs, len(sent.circuits), shots, seconds)
 
 
 def _listed(config: Mapping[str, Any], tag: str, *, sure: bool) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qbrain.experiments.first_light.config import CheckConfig
 from qbrain.experiments.spikes.config import RecordingConfig
 from qbrain.experiments.systems import SYSTEMS
 
@@ -40,8 +41,8 @@ def commands(page):
 
 
 COMMANDS = {
-    "backends", "cancel", "collect", "compare", "estimate", "figures", "jobs", "resume", "run",
-    "spikes", "sweep",
+    "backends", "cancel", "check", "collect", "compare", "estimate", "figures", "jobs", "resume",
+    "run", "spikes", "sweep",
 }  # fmt: skip
 
 
@@ -54,6 +55,12 @@ def test_the_commands_of_a_page_are_commands(page):
             options.pop("--out", None)
             names = {k.removeprefix("--").replace("-", "_"): v for k, v in options.items()}
             RecordingConfig.from_mapping({"data": words[2], **names})
+        if words[0] == "check":
+            options = [word for word in words[1:] if word != "--history"]
+            given = dict(zip(options[::2], options[1::2], strict=True))
+            given.pop("--out", None)
+            names = {k.removeprefix("--").replace("-", "_"): v for k, v in given.items()}
+            CheckConfig.from_mapping(names)
         if words[0] not in ("run", "estimate") or "…" in words:
             continue
         options = words[2:]
@@ -63,3 +70,20 @@ def test_the_commands_of_a_page_are_commands(page):
         if "weights" in values:  # a file that this machine does not have
             values["weights"] = __file__
         SYSTEMS[words[1]].config.from_mapping(values)
+
+
+# what a run has beside that which decides its cost
+BESIDE = {"--out", "--seed", "--max-qpu-seconds"}
+
+
+def options_of(words):
+    return {k: v for k, v in zip(words[2::2], words[3::2], strict=True) if k not in BESIDE}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)
+def test_the_cost_that_a_page_tells_is_that_of_its_run(page):
+    every = list(commands(page))
+    runs = [(w[1], options_of(w)) for w in every if w[0] == "run" and "…" not in w]
+    for words in every:
+        if words[0] == "estimate" and "…" not in words:
+            assert (words[1], options_of(words)) in runs

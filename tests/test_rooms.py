@@ -24,6 +24,8 @@ MAY_IMPORT = {
     "spikes": BASE,
     "papers": BASE,
     "devices": BASE | {"papers"},
+    # its circuits and its recommendation are the brain's; its command has the engine's options
+    "first_light": BASE | {"lmg", "options"},
     **dict.fromkeys(SYSTEMS, BASE | {"spikes", "papers"}),
 }
 # spikes may import a system in these places only

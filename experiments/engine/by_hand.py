@@ -24,6 +24,7 @@ from .dispatch import Dispatcher
 from .experiment import Heading, Job, Protocol
 from .finished import Parts, Run
 from .folder import RunDirectory
+from .plan import guard_qpu_seconds
 from .readings import Reading, counts_of_bits
 from .run import end_run, make_experiment, record_of, seeded
 from .sampler import RunSampler, keeps_state
@@ -75,7 +76,8 @@ def build(
 
     Raises:
         NotApplicable: backend exact, or a form that keeps the simulator's state.
-        DispatchRefused: a circuit does not pass the check.
+        DispatchRefused: a circuit does not pass the check, or the run would take longer than
+            ``max_qpu_seconds``.
     """
     if not config.runs_circuits:
         raise NotApplicable("backend: exact runs no circuit, so there is nothing to build")
@@ -89,6 +91,7 @@ def build(
         )
     assert bench is not None
     assert sampler is not None
+    guard_qpu_seconds(system.name, experiment, bench)
     scratch = Scratch() if out is None else None
     path = out if scratch is None else scratch.path / "run"
     folder = RunDirectory.create(path, system.name, record_of(experiment, bench))

@@ -8,11 +8,12 @@ from typing import Any
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
+from qbrain.backends.check.branches import validate_branches
 from qbrain.backends.check.channel import validate_channel
 from qbrain.backends.check.histories import validate_trajectories
 from qbrain.backends.check.pure import ValidationRecord, validate
 
-from .experiment import Expected, Histories, MixedState, PureState, Task
+from .experiment import Branches, Expected, Histories, MixedState, PureState, Task
 from .progress import say
 
 __all__ = ["check_task"]
@@ -52,7 +53,8 @@ def _validated(
     method: str,
 ) -> ValidationRecord:
     raise TypeError(
-        f"expected: wanted PureState, MixedState or Histories, got {type(expected).__name__}"
+        "expected: wanted PureState, MixedState, Histories or Branches, got "
+        f"{type(expected).__name__}"
     )
 
 
@@ -95,6 +97,11 @@ def _(expected: Histories, logical, isa, target, name, step, method):  # type: i
         name=name,
         step=step,
     )
+
+
+@_validated.register
+def _(expected: Branches, logical, isa, target, name, step, method):  # type: ignore[no-untyped-def]
+    return validate_branches(logical, isa, target, expected=expected.chances, name=name, step=step)
 
 
 def _checked(expected: Any, *arguments: Any) -> dict[str, Any]:

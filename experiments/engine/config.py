@@ -264,6 +264,11 @@ class BaseConfig(BaseModel):
         return self.backend.startswith("ibm_")
 
     @property
+    def twirled(self) -> bool:
+        """Whether the client draws random gates around those of the circuits."""
+        return self.on_device and self.twirling != "none"
+
+    @property
     def runs_circuits(self) -> bool:
         """Whether any circuit is run, beside the exact answer."""
         return self.backend != "exact"

@@ -8,6 +8,8 @@ job in the journal is replayed: its readings go into the generator and nothing i
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
+from functools import partial
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -23,7 +25,8 @@ from .check import check_task
 from .config import BaseConfig
 from .experiment import Bench, Experiment, Job, Protocol, Task
 from .folder import RunDirectory
-from .progress import progress
+from .guard import Budget
+from .progress import progress, tell
 from .readings import Heading, Reading, counts_of_bits
 from .sampler import RunSampler, keeps_state, submits
 from .sent import FolderTicket
@@ -128,13 +131,15 @@ class Dispatcher(Generic[M]):
             built = self.built(job, number)
             circuits, headings = [c for c, _ in built], [h for _, h in built]
             keep = self.keep
+            sizes = [len(circuits)]
             if submits(self.sampler):
-                self.folder.keep_sent(number, circuits, headings, keep)
+                sizes = self.sampler.facts.job_sizes(circuits, shots, twirled=self.config.twirled)
+                self.folder.keep_sent(number, circuits, headings, keep, sizes)
         else:
-            circuits, headings, keep = sent
+            circuits, headings, keep, sizes = sent
         self._circuits[number] = circuits
         try:
-            results = self._results(circuits, shots, number)
+            results = self._results(circuits, shots, number, sizes)
         except DeviceFault as error:
             error.step = number
             raise
@@ -143,11 +148,29 @@ class Dispatcher(Generic[M]):
             for heading, pub, bits in zip(headings, results, keep, strict=True)
         ]
 
-    def _results(self, circuits: list[QuantumCircuit], shots: int, number: int) -> Any:
-        if submits(self.sampler):
-            store = FolderTicket(self.folder, number)
-            return self.sampler.submit(circuits, shots, number, store).result()
-        return self.sampler.run(circuits, shots=shots).result()
+    def _results(
+        self, circuits: list[QuantumCircuit], shots: int, number: int, sizes: Sequence[int]
+    ) -> Any:
+        if not submits(self.sampler):
+            return self.sampler.run(circuits, shots=shots).result()
+        rest = iter(circuits)
+        parts = [list(islice(rest, size)) for size in sizes]
+        budget = Budget(self.config, self.folder, self.sampler.facts, number, parts, shots)
+        if len(parts) > 1:
+            tell(f"step {number}: {len(circuits)} circuits are sent in {len(parts)} jobs")
+        # all are in the queue before the first is waited for
+        jobs = [
+            self.sampler.submit(
+                each,
+                shots,
+                number,
+                FolderTicket(self.folder, number, part),
+                part=part,
+                allow=partial(budget.allow, part),
+            )
+            for part, each in enumerate(parts)
+        ]
+        return [pub for job in jobs for pub in job.result()]
 
     def built(self, job: Job, number: int) -> list[tuple[QuantumCircuit, Heading]]:
         """Circuits of a job, compiled, checked and labelled for the sampler."""
@@ -198,7 +221,7 @@ class Dispatcher(Generic[M]):
             if number in self._circuits:
                 found += self._circuits[number]
             elif (sent := self.folder.sent(number)) is not None:
-                found += sent[0]
+                found += sent.circuits
             else:
                 # an earlier process made them; nothing here is sent, so nothing is checked again
                 found += [compiled(task, self.bench) for task in self._jobs[number].tasks()]

@@ -21,6 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
+from qbrain.backends.ibm_origin import strangers
+
+from .budget import Noise
 from .config import BaseConfig
 from .folder import RunDirectory
 from .needs import Need, circuit_needs
@@ -30,6 +33,7 @@ from .sampler import RunSampler
 
 __all__ = [
     "Bench",
+    "Branches",
     "Experiment",
     "Fit",
     "Heading",
@@ -129,7 +133,19 @@ class Histories:
         return {0: 1.0}
 
 
-Expected = PureState | MixedState | Histories
+@dataclass(frozen=True)
+class Branches:
+    """Probabilities (2^bits,) of the words that a circuit reads which branches on its readings."""
+
+    chances: ArrayLike
+
+    def probabilities(self, bits: int) -> dict[int, float]:
+        """Outcome → probability."""
+        weights = np.asarray(self.chances, dtype=np.float64)
+        return {int(x): float(weights[x]) for x in np.flatnonzero(weights > 1e-12)}
+
+
+Expected = PureState | MixedState | Histories | Branches
 
 
 @dataclass(frozen=True)
@@ -184,13 +200,14 @@ class Bench:
 
     ``targets`` and ``readouts`` (assignment errors (qubits, 2), None where reading is perfect) have
     one entry a placement; ``details`` is what the run's record says; ``noisy`` whether circuits
-    meet errors.
+    meet errors; ``feed_forward``: whether they may branch on a reading.
     """
 
     targets: tuple[Target, ...]
     readouts: tuple[Array | None, ...]
     details: Mapping[str, Any]
     noisy: bool
+    feed_forward: bool = False
 
     @property
     def target(self) -> Target:
@@ -276,6 +293,8 @@ class Experiment(ABC, Generic[K, M]):
     #: which jobs' circuits are kept in circuits.qpy: ``all``, or the ``last`` where it holds the
     #: others
     circuits_kept: Literal["all", "last"] = "all"
+    #: URLs of the services that a device's numbers came from, once there are any
+    services: Sequence[str] = ()
 
     def __init__(self, config: K, bench: Bench | None) -> None:
         self.config = config
@@ -340,6 +359,21 @@ class Experiment(ABC, Generic[K, M]):
     @abstractmethod
     def outcome(self, measured: M | None) -> Outcome:
         """What was measured (None: exact only) against the exact answer; no file, no drawing."""
+
+    @property
+    def where(self) -> str:
+        """Where the circuits ran, in words for a title: whether a device was used, and whose."""
+        from ..report.page import backend_in_words
+
+        return backend_in_words(self.config.backend, self.services)
+
+    @property
+    def met_noise(self) -> Noise:
+        """Whose errors the circuits met."""
+        if self.bench is None or not self.bench.noisy:
+            return "none"
+        measured = self.config.on_device and self.services and not strangers(self.services)
+        return "device" if measured else "simulated"
 
     def costs(self) -> Mapping[str, Any]:
         """What an estimate says beside circuits and times."""

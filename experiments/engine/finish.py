@@ -55,7 +55,7 @@ def result_of(
         "fit": outcome.fit.record(),
         "budget": [
             {"error": name, "rms": size}
-            for name, size in budget(outcome.budget, outcome.fit.rmse, noisy=config.noisy)
+            for name, size in budget(outcome.budget, outcome.fit.rmse, noise=experiment.met_noise)
         ],
         "verdict": {"style": outcome.verdict.style, "sentence": outcome.verdict.sentence},
     }

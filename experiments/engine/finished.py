@@ -116,12 +116,13 @@ class Run:
         return where
 
     def _repr_html_(self) -> str:
+        where = self.result.get("provenance", {}).get("where", f"on {self.config.backend}")
         rows = "".join(
             f"<tr><td>{name}</td><td>{value}</td></tr>"
             for name, value in self.result["fit"].items()
             if value is not None
         )
         return (
-            f"<p><b>{self.system.name}</b> on {self.config.backend}: {self.verdict.sentence}</p>"
+            f"<p><b>{self.system.name}</b> {where}: {self.verdict.sentence}</p>"
             f"<table>{rows}</table>{inline_svg(self.plot())}"
         )

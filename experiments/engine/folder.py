@@ -17,17 +17,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import platform
 import secrets
-import subprocess
 import threading
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import tomli_w
 
@@ -46,12 +43,13 @@ from .pieces import Pieces, append_large
 from .readings import Heading
 from .seals import digest_of_file, digest_of_json, seal, seal_toml, unseal, unseal_toml
 from .stopping import begun
+from .versions import versions
 
 if TYPE_CHECKING:
     import xarray as xr
     from qiskit import QuantumCircuit
 
-__all__ = ["FORMAT", "RunDirectory", "versions"]
+__all__ = ["FORMAT", "RunDirectory", "Sent"]
 
 # of the journal: 2 holds readings, which are replayed
 FORMAT = 2
@@ -63,36 +61,15 @@ _SUMS = "result.sha256"
 _OLDEST_QPY = 13
 # the HDF5 library is not for several threads at once
 _one_dataset = threading.Lock()
-_PACKAGES = ("qbrain", "qiskit", "qiskit-aer", "qiskit-ibm-runtime", "numpy", "scipy")
 
 
-def versions() -> dict[str, str]:
-    """Versions of what a run depends on, and the source's git commit where it is known."""
-    found = {"python": platform.python_version()}
-    for name in _PACKAGES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
-    found["commit"] = _git_commit()
-    return found
+class Sent(NamedTuple):
+    """A job as it was made ready: ``sizes`` of the jobs that its circuits are sent in."""
 
-
-def _git_commit() -> str:
-    try:
-        root = Path(__file__).resolve().parents[1]
-        done = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    # an installed copy may sit in somebody else's repository: only our own pyproject counts
-    ours = (root / "pyproject.toml").is_file()
-    return done.stdout.strip() if done.returncode == 0 and ours else "unknown"
+    circuits: list[QuantumCircuit]
+    headings: list[Heading]
+    keep: list[bool]
+    sizes: list[int]
 
 
 class RunDirectory:
@@ -270,10 +247,12 @@ class RunDirectory:
         circuits: Sequence[QuantumCircuit],
         headings: Sequence[Heading],
         keep: Sequence[bool],
+        sizes: Sequence[int] = (),
     ) -> None:
         """Keep a job's circuits and headings before it is sent; ``sent`` gives them back.
 
-        ``keep``: whether every shot of a circuit is wanted in its order.
+        ``keep``: whether every shot of a circuit is wanted in its order; ``sizes``: how many of the
+        circuits go into each of the jobs that it is cut into, where there are several.
         """
         make_folder(self.path / "sent", self.path)
         circuits_file = self.write_circuits(f"sent/{number:04d}.qpy", circuits)
@@ -281,7 +260,13 @@ class RunDirectory:
             {**heading.record(), "keep": bool(each)}
             for heading, each in zip(headings, keep, strict=True)
         ]
-        record = {"job": number, "circuits": rows, "qpy_sha256": digest_of_file(circuits_file)}
+        record: dict[str, Any] = {
+            "job": number,
+            "circuits": rows,
+            "qpy_sha256": digest_of_file(circuits_file),
+        }
+        if len(sizes) > 1:
+            record["sizes"] = list(sizes)
         # written last: where it is, the circuits are
         self.write(f"sent/{number:04d}.json", seal(record, self._salt))
 
@@ -305,8 +290,8 @@ class RunDirectory:
         except (ValueError, KeyError, RecursionError) as error:
             raise RunDirectoryError(f"{file}: not intact: {why(error)}") from None
 
-    def sent(self, number: int) -> tuple[list[QuantumCircuit], list[Heading], list[bool]] | None:
-        """Circuits, headings and ``keep`` of a job that was made ready; None if it was not.
+    def sent(self, number: int) -> Sent | None:
+        """What :meth:`keep_sent` kept of a job; None if it was not made ready.
 
         Raises ``RunDirectoryError`` for files that are damaged.
         """
@@ -322,6 +307,9 @@ class RunDirectory:
                 raise ValueError(f"wanted job {number}, got {record['job']!r}")
             headings = [Heading.from_record(row) for row in record["circuits"]]
             keep = [bool(row["keep"]) for row in record["circuits"]]
+            sizes = [int(size) for size in record.get("sizes", [len(headings)])]
+            if sum(sizes) != len(headings) or min(sizes, default=1) < 1:
+                raise ValueError(f"sizes: wanted {len(headings)} circuits, got {sizes}")
         except Exception as error:  # a damaged file makes the readers fail in any way
             reason = f"{file}: not an intact record of a job: {why(error)}"
             raise RunDirectoryError(reason) from None
@@ -330,7 +318,7 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{circuits_file}: wanted {len(headings)} circuits, got {len(circuits)}"
             )
-        return circuits, headings, keep
+        return Sent(circuits, headings, keep, sizes)
 
     def write_result(self, result: Mapping[str, Any]) -> Path:
         """Write the run's JSON object; last of all, for its presence says that it is complete.

@@ -9,31 +9,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.transpiler import Target
 
-from qbrain.backends.check.pure import DispatchRefused
+from qbrain.backends.billing import (
+    SECONDS_A_JOB,
+    Repetition,
+    executed_shots,
+    job_seconds,
+    reset_seconds,
+)
 from qbrain.backends.compile import depth, expected_fidelity, two_qubit_depth, two_qubit_gates
-from qbrain.backends.compile import duration as circuit_duration
 
 from .dispatch import compiled, heading_of
 from .experiment import Bench, Experiment, Job, MixedState, Task
+from .guard import OverBudget
 from .needs import total_needs
 from .readings import Reading, counts_of_bits
 
 __all__ = ["PlannedJob", "circuit_costs", "costs_of", "guard_qpu_seconds", "planned", "qpu_seconds"]
 
-_REP_DELAY = 250e-6  # seconds between shots on IBM's devices unless told otherwise
-_PER_JOB = 2.0  # seconds of overhead a job
 _ENUMERATED = 8  # independent bits whose joint outcomes are listed; more are drawn bit by bit
-ASSUMPTIONS = (
-    f"{_PER_JOB:g} s a job; {1e6 * _REP_DELAY:g} µs between shots; circuit lengths and errors from "
-    "the calibration; fidelity the product of gate and readout fidelities; memory and "
-    "seconds those of this machine, rough"
-)
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,17 @@ class PlannedJob:
     shots: int
 
 
-def planned(experiment: Experiment[Any, Any], bench: Bench) -> list[PlannedJob]:
-    """The jobs of a run whose readings have no errors."""
+# circuits and shots of a job → how many circuits go into each of the jobs that it is sent in
+Sizes = Callable[[Sequence[QuantumCircuit], int], Sequence[int]]
+
+
+def planned(
+    experiment: Experiment[Any, Any], bench: Bench, sizes: Sizes | None = None
+) -> list[PlannedJob]:
+    """The jobs of a run whose readings have no errors.
+
+    ``sizes``: how a device takes them; raises for what it does not take.
+    """
     found: list[PlannedJob] = []
     random = np.random.default_rng(experiment.config.seed)
     protocol = experiment.protocol()
@@ -54,7 +63,9 @@ def planned(experiment: Experiment[Any, Any], bench: Bench) -> list[PlannedJob]:
         shots = job.shots or experiment.config.shots
         tasks = job.tasks()
         circuits = [compiled(task, bench) for task in tasks]
-        found.append(PlannedJob(circuits, shots))
+        rest = iter(circuits)
+        for size in [len(circuits)] if sizes is None else sizes(circuits, shots):
+            found.append(PlannedJob(list(islice(rest, size)), shots))
         readings = [
             _ideal(task, isa, shots, random) for task, isa in zip(tasks, circuits, strict=True)
         ]
@@ -102,32 +113,49 @@ def circuit_costs(circuits: Sequence[QuantumCircuit], target: Target) -> dict[st
     }
 
 
-def qpu_seconds(jobs: Sequence[PlannedJob], target: Target) -> float | None:
-    """Estimated QPU time: jobs × 2 s + shots × Σ (250 µs + circuit length); None if unknown."""
-    total = _PER_JOB * len(jobs)
-    for job in jobs:
-        lengths = [circuit_duration(c, target) for c in job.circuits]
-        known = [x for x in lengths if x is not None]
-        if len(known) != len(lengths):
-            return None
-        total += job.shots * sum(_REP_DELAY + x for x in known)
-    return total
+def qpu_seconds(
+    jobs: Sequence[PlannedJob], target: Target, repetition: Repetition, *, twirled: bool = False
+) -> float | None:
+    """Seconds that the jobs will be billed, as :mod:`qbrain.backends.billing`; None if unknown."""
+    each = [
+        job_seconds(job.circuits, executed_shots(job.shots, twirled=twirled), target, repetition)
+        for job in jobs
+    ]
+    known = [seconds for seconds in each if seconds is not None]
+    return sum(known) if len(known) == len(each) else None
+
+
+def _seconds_of(
+    jobs: Sequence[PlannedJob], experiment: Experiment[Any, Any], bench: Bench
+) -> float | None:
+    twirled = experiment.config.twirled
+    return qpu_seconds(jobs, bench.target, repetition_of(bench), twirled=twirled)
+
+
+def assumptions(bench: Bench) -> str:
+    """What the figures of an estimate rest on, in words."""
+    reset = reset_seconds(bench.target)
+    before = f"a reset of {1e6 * reset:.2f} µs before each; " if reset else ""
+    return (
+        f"{SECONDS_A_JOB:g} s a job; {repetition_of(bench).sentence()}; {before}circuit lengths "
+        "and errors from the calibration; fidelity the product of gate and readout fidelities; "
+        "memory and seconds those of this machine, rough"
+    )
+
+
+def repetition_of(bench: Bench) -> Repetition:
+    """What the bench's device waits between shots."""
+    return Repetition.from_details(bench.details)
 
 
 def costs_of(
     system: str,
     experiment: Experiment[Any, Any],
     bench: Bench,
-    check_size: Callable[[int, int], None] | None = None,
+    sizes: Sizes | None = None,
 ) -> dict[str, Any]:
-    """What a run would cost, as one JSON object.
-
-    ``check_size``: raises where a job of so many circuits, of so many shots each, is too large.
-    """
-    jobs = planned(experiment, bench)
-    if check_size is not None:
-        for job in jobs:
-            check_size(len(job.circuits), job.shots)
+    """What a run would cost, as one JSON object; ``sizes`` as of :func:`planned`."""
+    jobs = planned(experiment, bench, sizes)
     circuits = [circuit for job in jobs for circuit in job.circuits]
     memory, seconds = total_needs(experiment.needs(experiment.config))
     return {
@@ -139,23 +167,28 @@ def costs_of(
         "shots": jobs[0].shots,
         # by the first placement's calibration, wherever a circuit runs
         **circuit_costs(circuits, bench.target),
-        "qpu_seconds": qpu_seconds(jobs, bench.target),
+        "qpu_seconds": _seconds_of(jobs, experiment, bench),
         "memory_bytes": round(memory),
         "seconds": round(seconds),
         **experiment.costs(),
-        "assumptions": ASSUMPTIONS,
+        "assumptions": assumptions(bench),
     }
 
 
-def guard_qpu_seconds(system: str, experiment: Experiment[Any, Any], bench: Bench) -> None:
+def guard_qpu_seconds(
+    system: str, experiment: Experiment[Any, Any], bench: Bench, sizes: Sizes | None = None
+) -> float | None:
     """Refuse a run that is estimated to exceed ``max_qpu_seconds``, before anything is sent.
 
-    Raises ``DispatchRefused``.
+    ``sizes`` as of :func:`planned`. Returns the estimate in seconds, None where there is no limit.
+
+    Raises ``OverBudget``.
     """
     limit = experiment.config.max_qpu_seconds
     if limit is None:
-        return
-    seconds = qpu_seconds(planned(experiment, bench), bench.target)
+        return None
+    seconds = _seconds_of(planned(experiment, bench, sizes), experiment, bench)
     found = math.inf if seconds is None else seconds
     if not found <= limit:
-        raise DispatchRefused(system, None, "qpu seconds", found, limit)
+        raise OverBudget(system, None, found, limit)
+    return seconds

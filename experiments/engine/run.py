@@ -7,22 +7,25 @@ import time
 import warnings
 from collections.abc import Mapping
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from qbrain.backends.errors import DeadEnd, DeviceFault
 from qbrain.backends.isa import check_instructions
 
-from ..errors import DeviceError, NotApplicable, RunDirectoryError
+from ..errors import ConfigError, DeviceError, NotApplicable, RunDirectoryError
 from .config import BaseConfig
 from .dispatch import Dispatcher
 from .experiment import Bench, Experiment
 from .finish import circuit_facts, result_of, write_run
 from .finished import Parts, Run
 from .folder import FORMAT, RunDirectory
+from .guard import OverBudget
 from .needs import guard_needs
-from .plan import costs_of, guard_qpu_seconds
+from .plan import Sizes, costs_of, guard_qpu_seconds
 from .progress import tell
+from .provenance import attributes_of, provenance_of, services_of
 from .run_sampler import open_place_of_run
 from .sampler import RunSampler, submits
 from .sent import keep_facts, kept_facts
@@ -49,7 +52,14 @@ def bench_of(sampler: RunSampler) -> Bench:
     noisy = getattr(sampler, "noisy", None)
     if noisy is None:
         noisy = sampler.readout is not None
-    return Bench(tuple(sampler.targets), tuple(sampler.readouts), dict(sampler.details), noisy)
+    facts = sampler.facts if submits(sampler) else sampler
+    return Bench(
+        tuple(sampler.targets),
+        tuple(sampler.readouts),
+        dict(sampler.details),
+        noisy,
+        bool(getattr(facts, "feed_forward", False)),
+    )
 
 
 def make_experiment(
@@ -112,9 +122,11 @@ def start(
         tell(takes)
     if submits(sampler):
         sampler.facts.check_size(1, config.shots_each)
-        _tell_standing(sampler.name, sampler.standing())
+    seconds = None
     if bench is not None:
-        guard_qpu_seconds(system.name, experiment, bench)
+        seconds = guard_qpu_seconds(system.name, experiment, bench, _sizes(sampler, config))
+    if submits(sampler):
+        _tell_standing(sampler.name, sampler.standing(), seconds)
     folder = RunDirectory.create(out, system.name, record_of(experiment, bench))
     with folder.locked():
         if submits(sampler):
@@ -129,10 +141,13 @@ def resume(
     draw: bool = True,
     place: Any = None,
     sends: bool = True,
+    max_qpu_seconds: float | None = None,
 ) -> Run:
     """Go on with an interrupted run; a finished one is only read.
 
     ``sends``: whether jobs may be sent to a device; else those that were are collected.
+    ``max_qpu_seconds``: of quantum time for the whole run, what was billed included; that of its
+    configuration if None.
 
     Raises ``RunDirectoryError`` if the folder holds no intact run of the system.
     """
@@ -146,6 +161,10 @@ def resume(
             )
         given = record.get("given", {}).get("fields")
         config = system.config.from_record(record["config"], given)
+        if max_qpu_seconds is not None:
+            if not config.on_device:
+                raise ConfigError("max_qpu_seconds: would be ignored, since no device is used")
+            config = config.model_copy(update={"max_qpu_seconds": max_qpu_seconds})
         result = folder.result()
         device = dict(record.get("device", {}))
         facts = kept_facts(folder)
@@ -180,10 +199,17 @@ def estimate(system: System[K], config: K, *, place: Any = None) -> dict[str, An
     if not submits(sampler):
         return costs_of(system.name, experiment, bench)
     sampler.facts.check_size(1, config.shots_each)
-    costs = costs_of(system.name, experiment, bench, sampler.facts.check_size)
+    costs = costs_of(system.name, experiment, bench, _sizes(sampler, config))
     standing = sampler.standing()
     _tell_standing(sampler.name, standing, costs["qpu_seconds"])
     return costs | standing
+
+
+def _sizes(sampler: RunSampler | None, config: BaseConfig) -> Sizes | None:
+    """How a device takes a run's jobs; None elsewhere."""
+    if not submits(sampler):
+        return None
+    return partial(sampler.facts.job_sizes, twirled=config.twirled)
 
 
 def _tell_standing(name: str, standing: Mapping[str, Any], seconds: float | None = None) -> None:
@@ -220,6 +246,10 @@ def end_run(
     result = result_of(system.name, parts.experiment, parts.outcome, facts)
     result["wall_seconds"] = round(time.perf_counter() - began, 3)
     result["run_dir"] = str(folder.path)
+    provenance = provenance_of(folder, parts.experiment.where, len(parts.readings))
+    if provenance is not None:
+        result["provenance"] = provenance
+        parts.outcome.data.attrs.update(attributes_of(provenance))
     write_run(folder, parts.outcome, result, parts.readings, parts.circuits, draw=draw)
     return Run(system, parts.experiment.config, folder.path, result, parts)
 
@@ -266,5 +296,12 @@ def _measured(
             measured = dispatcher.run()
     except DeviceFault as error:
         raise DeviceError(f"{error}; {_way_on(error, folder)}") from error
+    except OverBudget as error:
+        error.args = (
+            f"{error}; what was measured is kept; go on with more: qbrain resume {folder.path} "
+            "--max-qpu-seconds S",
+        )
+        raise
+    experiment.services = services_of(folder, len(dispatcher.readings))
     outcome = experiment.outcome(measured)
     return Parts(experiment, bench, outcome, dispatcher.readings, dispatcher.circuits())

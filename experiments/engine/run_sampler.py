@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 from qbrain.backends.ibm import open_ibm_sampler, reopen_ibm_sampler
 from qbrain.backends.ibm_device import DeviceFacts
+from qbrain.backends.ibm_limits import MOST_SECONDS
 from qbrain.backends.registry import open_place
 
 from .config import BaseConfig
@@ -39,14 +41,19 @@ def open_run_sampler(
     }
     facts = (record or {}).get("facts")
     if isinstance(facts, DeviceFacts):
-        return reopen_ibm_sampler(facts, **options)
-    return open_ibm_sampler(
-        config.backend,
-        qubits=qubits,
-        places=_recorded_places(record or {}),
-        **options,
-        **_layout(config),
-    )
+        sampler = reopen_ibm_sampler(facts, **options)
+    else:
+        sampler = open_ibm_sampler(
+            config.backend,
+            qubits=qubits,
+            places=_recorded_places(record or {}),
+            **options,
+            **_layout(config),
+        )
+    if config.max_qpu_seconds is not None:
+        # of jobs that are sent outside a run; those of a run get what is left for each
+        sampler.most_seconds = max(1, min(MOST_SECONDS, math.floor(config.max_qpu_seconds)))
+    return sampler
 
 
 def _layout(config: BaseConfig) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from qiskit.primitives import BasePrimitiveJob
 from qiskit.transpiler import Target
 
 from qbrain.backends.ibm_device import DeviceFacts
-from qbrain.backends.ibm_ticket import TicketStore
+from qbrain.backends.ibm_ticket import Allowance, TicketStore
 
 __all__ = ["RunSampler", "SubmittingSampler", "keeps_state", "submits"]
 
@@ -71,9 +71,16 @@ class SubmittingSampler(RunSampler, Protocol):
         """Say whose jobs follow, as :meth:`qbrain.backends.ibm.IBMSampler.begin`."""
 
     def submit(
-        self, circuits: Sequence[QuantumCircuit], shots: int, number: int, store: TicketStore
+        self,
+        circuits: Sequence[QuantumCircuit],
+        shots: int,
+        number: int,
+        store: TicketStore,
+        *,
+        part: int = 0,
+        allow: Callable[[], Allowance] = Allowance,
     ) -> BasePrimitiveJob[Any, Any]:
-        """Send the run's job of this number, or find it if it was sent before."""
+        """Send a run's job, or find it, as :meth:`qbrain.backends.ibm.IBMSampler.submit`."""
 
     def standing(self) -> dict[str, Any]:
         """What the service says of the device and of the account before anything is sent."""

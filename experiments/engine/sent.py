@@ -2,6 +2,7 @@
 
 ``device.json``          the device as the run began: targets, qubit chains, readout errors, limits
 ``sent/NNNN.ticket.json`` of each job: its tag before it is sent, its id as soon as there is one
+``sent/NNNN.P.ticket.json`` of its parts after the first, where it was cut into several jobs
 ``sent/NNNN.answer.N``    answers of the service that could not be used, as they came
 
 With these and the circuits beside them (see :meth:`RunDirectory.keep_sent`) a run goes on, or is
@@ -18,7 +19,7 @@ from qbrain.backends.ibm_ticket import Ticket
 from ..errors import RunDirectoryError
 from .folder import RunDirectory
 
-__all__ = ["FolderTicket", "keep_facts", "kept_facts"]
+__all__ = ["FolderTicket", "keep_facts", "kept_facts", "kept_tickets"]
 
 _DEVICE = "device.json"
 
@@ -44,12 +45,29 @@ def kept_facts(folder: RunDirectory) -> DeviceFacts | None:
         ) from None
 
 
+def kept_tickets(folder: RunDirectory) -> list[tuple[int, int, Ticket]]:
+    """Every ticket in the folder with the number of its job and of its part, in this order.
+
+    Raises ``RunDirectoryError`` for a file that is damaged.
+    """
+    found = []
+    for file in (folder.path / "sent").glob("*.ticket.json"):
+        number, *part = file.name.removesuffix(".ticket.json").split(".")
+        if number.isdecimal() and all(each.isdecimal() for each in part) and len(part) < 2:
+            place = int(number), int(part[0]) if part else 0
+            ticket = FolderTicket(folder, *place).read()
+            if ticket is not None:
+                found.append((*place, ticket))
+    return sorted(found, key=lambda row: row[:2])
+
+
 class FolderTicket:
     """The ticket of a run's job, as :class:`qbrain.backends.ibm_ticket.TicketStore`."""
 
-    def __init__(self, folder: RunDirectory, number: int) -> None:
-        self._folder, self._number = folder, number
-        self._name = f"sent/{number:04d}.ticket.json"
+    def __init__(self, folder: RunDirectory, number: int, part: int = 0) -> None:
+        self._folder = folder
+        self._stem = f"sent/{number:04d}" + (f".{part}" if part else "")
+        self._name = f"{self._stem}.ticket.json"
 
     @property
     def path(self) -> Path:
@@ -77,7 +95,7 @@ class FolderTicket:
     def keep_answer(self, text: str) -> str:
         """Keep an answer that cannot be used, as it came; returns where."""
         number = 1
-        while (self._folder.path / f"sent/{self._number:04d}.answer.{number}").exists():
+        while (self._folder.path / f"{self._stem}.answer.{number}").exists():
             number += 1
         content = text.encode("utf-8", errors="surrogateescape")
-        return str(self._folder.write(f"sent/{self._number:04d}.answer.{number}", content))
+        return str(self._folder.write(f"{self._stem}.answer.{number}", content))

@@ -100,4 +100,4 @@ class NeuronExperiment(Experiment[HodgkinHuxleyConfig, Measured]):
 
     def outcome(self, measured: Measured | None) -> Outcome:
         """Voltage and gates against the exact neuron."""
-        return outcome_of(self.config, self.model, measured)
+        return outcome_of(self.config, self.model, measured, self.where)

@@ -18,7 +18,6 @@ from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, netcdf_attributes, rms
 from ..engine.mitigation_rows import mitigated_curves
 from ..report.figure import inline_svg
-from ..report.page import backend_in_words
 from .config import HodgkinHuxleyConfig
 from .figure import conductance_figure, neuron_figure, verdict
 from .measured import Measured
@@ -36,9 +35,9 @@ _MV, _PER_AREA = {"units": "mV"}, {"units": "µA/cm²"}
 
 
 def outcome_of(
-    config: HodgkinHuxleyConfig, model: NeuronModel, measured: Measured | None
+    config: HodgkinHuxleyConfig, model: NeuronModel, measured: Measured | None, where: str
 ) -> Outcome:
-    """Voltage and gates against the exact neuron."""
+    """Voltage and gates against the exact neuron; ``where`` the circuits ran, in words."""
     # repetitions without errors but those of the shots, whose scatter is the band
     ideal = model.repeated(REPETITIONS, config.shots, seed=config.seed or 0) if measured else None
     data = _dataset(config, model, measured, ideal)
@@ -53,7 +52,7 @@ def outcome_of(
             # name of version 0.1
             result["wrong_readings"] = result["readout_errors"]
     what = "potassium channel" if config.channel == "K" else "K, Na and leak"
-    title = f"Hodgkin-Huxley, {what}, {config.drive} drive: {backend_in_words(config.backend)}"
+    title = f"Hodgkin-Huxley, {what}, {config.drive} drive: {where}"
 
     def values() -> Mapping[str, Any]:
         return {

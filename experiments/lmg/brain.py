@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 
 from qbrain.classical_feedback.orbit import grid_size
 from qbrain.classical_feedback.synapse import Synapse, SynapticState
-from qbrain.reference.lmg import LMG, initial_excitations, simulate, spectral_width
+from qbrain.reference.lmg import (
+    LMG,
+    initial_excitations,
+    orbit_frequencies,
+    simulate,
+    spectral_width,
+)
 
 from .circuits import PhaseSchedule
 from .config import LMGConfig
@@ -44,6 +50,17 @@ class Brain:
     def width(self) -> float:
         """Largest difference of the energies that take part, for integration on E(s)."""
         return float(spectral_width(self.model, self.initial))
+
+    @cached_property
+    def frequencies(self) -> Array | None:
+        """Every frequency of E(s), where the points of a run are enough to tell them apart.
+
+        None with more of them than half the points, and under noise, which damps oscillations.
+        """
+        if self.model.field != 0 or self.config.noisy:
+            return None
+        found = orbit_frequencies(self.model, self.initial)
+        return found if 2 * found.size <= self.config.steps + 1 else None
 
     @property
     def grid(self) -> Array:

@@ -16,7 +16,7 @@ from ..engine.mitigation import Mitigator
 from ..engine.mitigation_rows import UNDETERMINED, common_row
 from .brain import Brain
 from .points import Measured, Point
-from .relaxation import integrated_orbit
+from .relaxation import integrated_loop
 
 __all__ = ["add_mitigations"]
 
@@ -44,7 +44,9 @@ def add_mitigations(
         extra = brain.config.shots * (mitigator.circuits_for(chain, readings) - len(every))
         row: dict[str, Any] = {"mitigation": label_of(chain), "extra_shots": extra}
         try:
-            value[k], stderr[k], populations[k], kept = _curve(brain, mitigator, points, chain)
+            value[k], stderr[k], populations[k], kept = _curve(
+                brain, mitigator, points, chain, data
+            )
         except UNDETERMINED:
             kept = np.nan
         rows.append(row | _metrics(data, value[k], stderr[k], populations[k], kept))
@@ -57,18 +59,20 @@ def add_mitigations(
 
 
 def _curve(
-    brain: Brain, mitigator: Mitigator, points: Sequence[Point], chain: Chain
+    brain: Brain, mitigator: Mitigator, points: Sequence[Point], chain: Chain, data: xr.Dataset
 ) -> tuple[Array, Array, Array, float]:
     """E, its error and the populations at the run's times, and the part of the shots accepted."""
     found = [mitigator.by(chain, point.readings) for point in points]
     value = np.array([e.value for e in found])
     stderr = np.array([e.stderr for e in found])
     populations = np.array([e.populations for e in found])
-    if brain.config.integrates_afterwards:
-        s = np.array([point.control.phase for point in points])
-        band = integrated_orbit(brain, points, value, stderr)
-        value, stderr = band.excitation[:, 0], band.excitation[:, 1:].std(axis=1)
-        phase = band.phase[:, 0]
+    band = integrated_loop(brain, points, value, stderr)
+    value, stderr = band.excitation[:, 0], band.excitation[:, 1:].std(axis=1)
+    # what of the run's own band is not of its shots
+    known = (data.interpolation_error.values, data.formula_error.values)
+    stderr = np.sqrt(stderr**2 + known[0] ** 2 + known[1] ** 2)
+    if brain.config.evolution == "orbit":
+        s, phase = np.array([p.control.phase for p in points]), band.phase[:, 0]
         populations = np.array([np.interp(phase, s, column) for column in populations.T]).T
     return value, stderr, populations, float(np.mean([e.kept for e in found]))
 

@@ -88,7 +88,7 @@ class LMGExperiment(Experiment[LMGConfig, Measured]):
 
     def outcome(self, measured: Measured | None) -> Outcome:
         """E, r and U against the exact closed loop."""
-        return outcome_of(self.brain, self.circuits, measured)
+        return outcome_of(self.brain, self.circuits, measured, self.where)
 
     def costs(self) -> Mapping[str, Any]:
         """The Trotter steps of the largest circuit."""

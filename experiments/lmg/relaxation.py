@@ -1,7 +1,7 @@
 """Feedback that is worked out after the job: on E(s), or by waveform relaxation.
 
 Without a field E is a function of s alone, so that it may be measured at any phases and the closed
-loop be integrated on it (:func:`integrated_orbit`).
+loop be integrated on it (:func:`integrated_loop`).
 
 In general a whole trajectory is measured a job, repeated until its feedback agrees with it. A round
 measures E at every time under controls that were worked out beforehand; the synapse is then
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +21,12 @@ from numpy.typing import NDArray
 from qbrain.classical_feedback.estimator import confidence_band
 from qbrain.classical_feedback.orbit import OrbitBand, integrate_between, integrate_orbit
 from qbrain.classical_feedback.synapse import SynapticState
+from qbrain.classical_feedback.trajectory import integrate_in_time
 
 from .brain import Brain
 from .points import Point
 
-__all__ = ["MOST_ROUNDS", "integrated_controls", "integrated_orbit", "relaxed_controls"]
+__all__ = ["MOST_ROUNDS", "integrated_controls", "integrated_loop", "relaxed_controls"]
 
 Array = NDArray[np.float64]
 
@@ -67,19 +69,21 @@ def relaxed_controls(brain: Brain, points: Sequence[Point]) -> tuple[list[Synapt
     return after, bool(np.all(change <= np.maximum(4 * band.r, _FLOOR)))
 
 
-def integrated_orbit(
+def integrated_loop(
     brain: Brain, points: Sequence[Point], values: Array, stderr: Array, *, replicas: int = 200
 ) -> OrbitBand:
-    """The closed loop on E measured at given phases, for the forms that integrate afterwards."""
-    method = integrate_orbit if brain.config.evolution == "orbit" else integrate_between
-    return method(
-        brain.synapse,
-        brain.start,
-        brain.times,
-        np.array([point.control.phase for point in points]),
-        values,
-        stderr,
-        brain.width,
-        replicas=replicas,
-        seed=brain.config.seed or 0,
-    )
+    """The closed loop on measured E, free of the finite step under which E was measured.
+
+    Without a field E is a function of the phase alone; with one it is moved to first order.
+    """
+    phases = np.array([point.control.phase for point in points])
+    common: Any = {"replicas": replicas, "seed": brain.config.seed or 0}
+    if brain.model.field != 0:
+        couplings = np.array([point.control.r for point in points])
+        return integrate_in_time(
+            brain.synapse, brain.start, brain.times, phases, couplings, values, stderr, **common
+        )
+    curve = (brain.synapse, brain.start, brain.times, phases, values, stderr, brain.width)
+    if brain.config.evolution == "orbit":
+        return integrate_orbit(*curve, **common)
+    return integrate_between(*curve, frequencies=brain.frequencies, **common)

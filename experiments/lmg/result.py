@@ -9,25 +9,21 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from qbrain.classical_feedback.estimator import confidence_band
-from qbrain.classical_feedback.orbit import OrbitBand
 from qbrain.classical_feedback.synapse import SynapticLaw
-from qbrain.reference.lmg import Orbit
 
 from ..engine.chains import label_of
 from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, hellinger_fidelity, netcdf_attributes, rms
 from ..report.figure import inline_svg, population_figure
-from ..report.page import backend_in_words
 from ..report.verdict import follow_verdict
 from .brain import Brain
-from .budget import error_parts
+from .budget import error_parts, systematic_error
 from .circuits import ExactEnergy
 from .config import LMGConfig
 from .figure import trajectory_figure
 from .mitigation_table import add_mitigations
 from .points import Measured, Point, PointCircuits
-from .relaxation import integrated_controls, integrated_orbit
+from .relaxation import integrated_controls, integrated_loop
 
 __all__ = ["outcome_of", "step_error", "verdict"]
 
@@ -44,8 +40,10 @@ _SYNTHESIS = {
 }
 
 
-def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured | None) -> Outcome:
-    """E, r and U against the exact closed loop."""
+def outcome_of(
+    brain: Brain, circuits: PointCircuits | None, measured: Measured | None, where: str
+) -> Outcome:
+    """E, r and U against the exact closed loop; ``where`` the circuits ran, in words."""
     config = brain.config
     data = _dataset(brain, measured)
     mitigations = []
@@ -59,7 +57,6 @@ def outcome_of(brain: Brain, circuits: PointCircuits | None, measured: Measured 
         result["readout_calibration"] = [calibrations[p].record() for p in sorted(calibrations)]
     if measured is not None and config.evolution == "relax":
         result["rounds"] = len(measured.every) // len(measured.points)
-    where = backend_in_words(config.backend)
     title = f"LMG quantum brain, N = {config.neurons}, γ = {config.gamma:g}: {where}"
     note = "" if circuits is None else str(circuits.bench.details.get("note", ""))
     return Outcome(
@@ -88,6 +85,12 @@ def _fit(data: xr.Dataset) -> Fit:
     )
 
 
+def _coverage(data: xr.Dataset, name: str) -> float:
+    """Part of the times at which the exact value lies in the 95 % band."""
+    error = np.abs(data[name] - data[f"exact_{name}"])
+    return float(np.mean(error <= Z95 * data[f"{name}_stderr"] + 1e-12))
+
+
 def verdict(backend: str, result: Mapping[str, Any]) -> tuple[str, str]:
     """(style, sentence): what the numbers mean, by thresholds that the sentence names."""
     if result["shots"] is None:
@@ -105,22 +108,13 @@ def _budget(config: LMGConfig, result: Mapping[str, Any]) -> list[tuple[str, flo
         return []
     trotter = f"Trotter error (largest {result['trotter_error_max']:.2g})"
     parts: list[tuple[str, float | None]] = [(trotter, result["trotter_error"])]
-    if config.integrates_afterwards and config.runs_circuits:
-        parts += [
-            ("shots, through the curve and the feedback", result["integrated_shot_error"]),
-            ("interpolation between the points", result["interpolation_error"]),
-        ]
-    else:
-        parts += [
-            ("shots", result["shot_error"]),
-            ("shots of earlier points, through the feedback", result["feedback_shot_error"]),
-        ]
-        relaxed = result["relaxation_error"] is not None
-        parts += [
-            ("feedback step", None if relaxed else result["step_error"]),
-            ("feedback step and rounds of relaxation", result["relaxation_error"]),
-        ]
-    return parts
+    if not config.runs_circuits:
+        return [*parts, ("shots", result["shot_error"])]
+    return [
+        *parts,
+        ("shots, through the curve and the feedback", result["integrated_shot_error"]),
+        ("interpolation between the readings", result["interpolation_error"]),
+    ]
 
 
 def _page_values(config: LMGConfig, data: xr.Dataset, note: str) -> dict[str, Any]:
@@ -133,55 +127,75 @@ def _page_values(config: LMGConfig, data: xr.Dataset, note: str) -> dict[str, An
 
 
 def _series(brain: Brain, points: Sequence[Point]) -> Variables:
-    """Measured variables over time for the forms whose feedback is live or relaxed."""
-    config = brain.config
-    controls = [point.control for point in points]
+    """Measured variables over time: the trajectory of the law through the readings.
+
+    Whatever controls the readings were made under, E, r, U and the phase are those of the law
+    (:func:`integrated_loop`); what the loop itself had chosen is kept as ``control_r`` and so on.
+    """
     estimates = [point.estimate for point in points]
-    if config.evolution == "relax":
-        controls = integrated_controls(brain, [e.value for e in estimates])
-    value = np.array([e.value for e in estimates])
+    controls = [point.control for point in points]
+    values = np.array([e.value for e in estimates])
     stderr = np.array([e.stderr for e in estimates])
-    phase = np.array([c.phase for c in controls])
-    band = confidence_band(
-        brain.synapse,
-        brain.start,
-        brain.times,
-        value,
-        stderr,
-        _slope(brain, phase),
-        order=config.feedback_order,
-        seed=config.seed or 0,
-    )
-    return {
-        "excitation": ("time", value),
-        "excitation_stderr": ("time", band.excitation),
-        "shot_stderr": ("time", stderr),
-        "raw_excitation": ("time", np.array([e.raw_value for e in estimates])),
-        "raw_stderr": ("time", np.array([e.raw_stderr for e in estimates])),
-        "r": ("time", np.array([c.r for c in controls])),
-        "r_stderr": ("time", band.r),
-        "U": ("time", np.array([c.utilisation for c in controls])),
-        "U_stderr": ("time", band.utilisation),
-        "phase": ("time", phase),
-        "phase_stderr": ("time", band.phase),
-        "kept": ("time", np.array([e.kept for e in estimates])),
-        "populations": (("time", "excitations"), np.array([e.populations for e in estimates])),
+    raw_values = np.array([e.raw_value for e in estimates])
+    raw_errors = np.array([e.raw_stderr for e in estimates])
+    trotter = np.array([_trotter_error(point) for point in points])
+    band = integrated_loop(brain, points, values, stderr)
+    raw = integrated_loop(brain, points, raw_values, raw_errors)
+    between = systematic_error(brain, points)
+    formula = systematic_error(brain, points, trotter)
+    found: Variables = {}
+    for name, column, gap, drift in zip(
+        ("excitation", "r", "U", "phase"),
+        (band.excitation, band.r, band.utilisation, band.phase),
+        between,
+        formula,
+        strict=True,
+    ):
+        shots = column[:, 1:].std(axis=1)
+        found[name] = ("time", column[:, 0])
+        found[f"{name}_stderr"] = ("time", np.sqrt(shots**2 + gap**2 + drift**2))
+        found[f"shot_band_{name}"] = ("time", shots)
+    found |= {
+        "raw_excitation": ("time", raw.excitation[:, 0]),
+        "raw_stderr": ("time", raw.excitation[:, 1:].std(axis=1)),
+        "interpolation_error": ("time", between[0]),
+        "formula_error": ("time", formula[0]),
+    }
+    on_grid = brain.config.evolution == "orbit"
+    phases = np.array([c.phase for c in controls])
+
+    def at_times(column: Array) -> Array:
+        return np.interp(band.phase[:, 0], phases, column) if on_grid else column
+
+    populations = np.array([e.populations for e in estimates])
+    raw_populations = np.array([e.raw_populations for e in estimates])
+    found |= {
+        "shot_stderr": ("time", at_times(stderr)),
+        "kept": ("time", at_times(np.array([e.kept for e in estimates]))),
+        "populations": (
+            ("time", "excitations"),
+            np.array([at_times(p) for p in populations.T]).T,
+        ),
         "raw_populations": (
             ("time", "excitations"),
-            np.array([e.raw_populations for e in estimates]),
+            np.array([at_times(p) for p in raw_populations.T]).T,
         ),
-        "trotter_error": ("time", np.array([_trotter_error(point) for point in points])),
-        "step_error": ("time", step_error(brain)),
+        "trotter_error": ("time", at_times(trotter)),
     }
-
-
-def _slope(brain: Brain, phase: Array) -> Array:
-    """dE/ds along the run: of the orbit, or (with a field) Ė/r of the exact trajectory."""
-    if brain.model.field == 0:
-        return np.asarray(Orbit(brain.model, brain.initial).slope(phase))
-    exact = brain.exact
-    rate = np.gradient(exact.excitation.values, brain.times, edge_order=1)
-    return np.asarray(rate / np.maximum(exact.r.values, 1e-6))
+    if brain.config.integrates_afterwards:
+        return found | {
+            "step_error": ("time", np.zeros(brain.times.size)),
+            "grid_phase": ("grid", phases),
+            "grid_excitation": ("grid", values),
+            "grid_stderr": ("grid", stderr),
+        }
+    return found | {
+        "step_error": ("time", step_error(brain)),
+        "measured_excitation": ("time", values),
+        "control_r": ("time", np.array([c.r for c in controls])),
+        "control_U": ("time", np.array([c.utilisation for c in controls])),
+        "control_phase": ("time", phases),
+    }
 
 
 def _trotter_error(point: Point) -> float:
@@ -211,56 +225,6 @@ def step_error(brain: Brain) -> Array:
             controls.append(state)
     reached = np.array([v.value for v in values])
     return np.asarray(reached - brain.exact.excitation.values)
-
-
-def _orbit_series(brain: Brain, points: Sequence[Point]) -> Variables:
-    """Measured variables over time, by integration on the measured E(s)."""
-    s = np.array([point.control.phase for point in points])
-    estimates = [point.estimate for point in points]
-    stderr = np.array([e.stderr for e in estimates])
-
-    def integrate(values: Array, errors: Array) -> OrbitBand:
-        return integrated_orbit(brain, points, values, errors)
-
-    values = np.array([e.value for e in estimates])
-    raw_values = np.array([e.raw_value for e in estimates])
-    raw_errors = np.array([e.raw_stderr for e in estimates])
-    band, raw = integrate(values, stderr), integrate(raw_values, raw_errors)
-    size = brain.times.size
-    phase = band.phase[:, 0]
-
-    def at_times(column: Array) -> Array:
-        return np.asarray(np.interp(phase, s, column))
-
-    populations = np.array([e.populations for e in estimates])
-    raw_populations = np.array([e.raw_populations for e in estimates])
-    return {
-        "excitation": ("time", band.excitation[:, 0]),
-        "excitation_stderr": ("time", band.excitation[:, 1:].std(axis=1)),
-        "shot_stderr": ("time", at_times(stderr)),
-        "raw_excitation": ("time", raw.excitation[:, 0]),
-        "raw_stderr": ("time", raw.excitation[:, 1:].std(axis=1)),
-        "r": ("time", band.r[:, 0]),
-        "r_stderr": ("time", band.r[:, 1:].std(axis=1)),
-        "U": ("time", band.utilisation[:, 0]),
-        "U_stderr": ("time", band.utilisation[:, 1:].std(axis=1)),
-        "phase": ("time", phase),
-        "phase_stderr": ("time", band.phase[:, 1:].std(axis=1)),
-        "kept": ("time", at_times(np.array([e.kept for e in estimates]))),
-        "populations": (
-            ("time", "excitations"),
-            np.array([at_times(p) for p in populations.T]).T,
-        ),
-        "raw_populations": (
-            ("time", "excitations"),
-            np.array([at_times(p) for p in raw_populations.T]).T,
-        ),
-        "trotter_error": ("time", at_times(np.array([_trotter_error(point) for point in points]))),
-        "step_error": ("time", np.zeros(size)),
-        "grid_phase": ("grid", s),
-        "grid_excitation": ("grid", values),
-        "grid_stderr": ("grid", stderr),
-    }
 
 
 def _sampled_exact(brain: Brain) -> Variables:
@@ -298,12 +262,7 @@ def _sampled_exact(brain: Brain) -> Variables:
 
 def _dataset(brain: Brain, measured: Measured | None) -> xr.Dataset:
     config, exact = brain.config, brain.exact
-    if measured is None:
-        variables = _sampled_exact(brain)
-    elif config.integrates_afterwards:
-        variables = _orbit_series(brain, measured.points)
-    else:
-        variables = _series(brain, measured.points)
+    variables = _sampled_exact(brain) if measured is None else _series(brain, measured.points)
     fine_times: Array = np.linspace(0, config.time, _FINE, dtype=np.float64)
     fine = brain.simulate(fine_times)
     for name in ("excitation", "r", "U", "phase"):
@@ -378,11 +337,12 @@ def _summary(
         "trotter_error": rms(data.trotter_error),
         "trotter_error_max": float(np.max(np.abs(data.trotter_error))),
         "step_error": rms(data.step_error),
-        **error_parts(brain, measured, data),
+        **error_parts(measured, data),
         # names of version 0.1
         "rmse_excitation": fit.rmse,
         "rmse_excitation_raw": fit.rmse_raw,
         "max_error_excitation": fit.max_error,
         "band_coverage": fit.coverage,
+        **{f"band_coverage_{name}": _coverage(data, name) for name in ("r", "U", "phase")},
         "kept_fraction": kept,
     }

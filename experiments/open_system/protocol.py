@@ -111,4 +111,4 @@ class CollectiveExperiment(Experiment[OpenSystemConfig, Measured]):
 
     def outcome(self, measured: Measured | None) -> Outcome:
         """Spins against the master equation, the mean field and the paper's Eq. 18."""
-        return outcome_of(self.config, self.model, measured)
+        return outcome_of(self.config, self.model, measured, self.where)

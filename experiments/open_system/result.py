@@ -14,7 +14,6 @@ from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, netcdf_attributes, rms
 from ..engine.mitigation_rows import mitigated_curves
 from ..report.figure import inline_svg, population_figure
-from ..report.page import backend_in_words
 from .config import OpenSystemConfig
 from .figure import spin_figure, verdict
 from .measured import Measured
@@ -32,18 +31,18 @@ Array = NDArray[np.float64]
 
 
 def outcome_of(
-    config: OpenSystemConfig, model: CollectiveModel, measured: Measured | None
+    config: OpenSystemConfig, model: CollectiveModel, measured: Measured | None, where: str
 ) -> Outcome:
-    """Spins against the master equation, the mean field and the paper's Eq. 18."""
+    """Spins against the master equation, the mean field and the paper's Eq. 18.
+
+    ``where``: the circuits ran, in words.
+    """
     data = _dataset(config, model, measured)
     mitigations = [] if measured is None else _add_mitigations(config, data, measured)
     fit = _fit(data)
     result = _summary(config, data, fit, measured) | {"mitigations": mitigations}
     bath = "" if config.occupation == "zero" else f", {config.occupation} β = {config.beta:g}"
-    title = (
-        f"Collective bath, N = {config.neurons}, ω_c = {config.cutoff:g}{bath}: "
-        f"{backend_in_words(config.backend)}"
-    )
+    title = f"Collective bath, N = {config.neurons}, ω_c = {config.cutoff:g}{bath}: {where}"
 
     def values() -> Mapping[str, Any]:
         histogram = inline_svg(population_figure(data)) if "populations" in data else ""

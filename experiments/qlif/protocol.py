@@ -157,4 +157,4 @@ class QlifExperiment(Experiment[QlifConfig, Measured]):
 
         Raises ``ConfigError`` if the shots of a setting are used up.
         """
-        return outcome_of(self.model, self._sessions(measured), measured)
+        return outcome_of(self.model, self._sessions(measured), measured, self.where)

@@ -17,7 +17,6 @@ from ..engine.experiment import Fit, Outcome, Verdict
 from ..engine.measures import Z95, finite_or_none, netcdf_attributes, rms
 from ..engine.mitigation_rows import UNDETERMINED, common_row, extra_shots
 from ..engine.pieces import Pieces, piecewise
-from ..report.page import backend_in_words
 from .config import QlifConfig
 from .correlators import Correlators
 from .figure import pair_figure, verdict
@@ -42,8 +41,13 @@ MITIGATED = (
 )
 
 
-def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) -> Outcome:
-    """Rasters, CHSH value and tests of no-signalling, beside four kinds without entanglement."""
+def outcome_of(
+    model: QlifModel, sessions: Sessions, measured: Measured | None, where: str
+) -> Outcome:
+    """Rasters, CHSH value and tests of no-signalling, beside four kinds without entanglement.
+
+    ``where``: the circuits ran, in words.
+    """
     config, rasters = model.config, sessions.rasters
     table = matched_table(rasters[0], config) if measured else None
     kinds = kinds_of(model, rasters[0], table, drawn=measured is None)
@@ -61,7 +65,7 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
     large = _large(rasters, kinds)
     data = _dataset(model, rasters, kinds, large)
     result["mitigations"] = _add_mitigations(config, measured, kinds[0], data)
-    title = _title(config, measured)
+    title = _title(config, measured, where)
     fit = _fit(config, kinds[0], wrong, measured)
     return Outcome(
         title=title,
@@ -80,14 +84,14 @@ def outcome_of(model: QlifModel, sessions: Sessions, measured: Measured | None) 
     )
 
 
-def _title(config: QlifConfig, measured: Measured | None) -> str:
+def _title(config: QlifConfig, measured: Measured | None, where: str) -> str:
     what = "pairs" if config.group == 2 else f"groups of {config.group}"
     form = ""
     if measured is not None:
         form = ", a job a tick" if config.live else ", recorded shots"
     return (
         f"Entangled neurons, {config.pairs} {what}, φ = {config.phi:.3g}, settings "
-        f"{config.settings}: {backend_in_words(config.backend)}{form}"
+        f"{config.settings}: {where}{form}"
     )
 
 

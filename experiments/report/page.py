@@ -7,23 +7,41 @@ from typing import Any
 
 import jinja2
 
+from qbrain.backends.ibm_origin import strangers
+
 from ..errors import ConfigError
 
-__all__ = ["backend_in_words", "render_page", "validation_table"]
+__all__ = ["backend_in_words", "device_in_words", "render_page", "validation_table"]
 
 _OURS = "qbrain.experiments"
 _LONGEST = 400  # characters of a setting on a page
 
 
-def backend_in_words(backend: str) -> str:
-    """The backend in words that leave no doubt whether a device was used."""
+def device_in_words(backend: str, services: Sequence[str]) -> str:
+    """A device in words that leave no doubt whether it was used.
+
+    ``services``: URLs of all that its numbers came from, none where that was not recorded.
+    """
+    if not services:
+        return f"on {backend}, service not recorded"
+    hosts = strangers(services)
+    if hosts:
+        return f"on {backend}, simulated by {' and '.join(hosts)}"
+    return f"measured on {backend}"
+
+
+def backend_in_words(backend: str, services: Sequence[str] = ()) -> str:
+    """The backend in words that leave no doubt whether a device was used.
+
+    ``services``: of a device, as of :func:`device_in_words`.
+    """
     kinds = {
         "exact": "exact reference, no circuit",
         "aer": "aer, ideal simulation",
         "statevector": "statevector, ideal simulation",
     }
     if backend.startswith("ibm_"):
-        return f"measured on {backend}"
+        return device_in_words(backend, services)
     return kinds.get(backend, f"simulation with the noise of the device snapshot {backend}")
 
 

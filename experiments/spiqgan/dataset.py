@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from ..engine.measures import netcdf_attributes
+from ..report.page import device_in_words
 from ..spikes.data import SpikeData, Split
 from .config import SpiQGANConfig
 from .measures import ERRORS, METRICS, Blocks, Distances, errors_of
@@ -26,15 +27,18 @@ OF_A_CLOCK = {"units": "s", "reproducible": "no"}
 Raster = NDArray[np.uint8]
 
 
-def where(config: SpiQGANConfig) -> str:
-    """The backend in words that leave no doubt whether a device was used."""
+def where(config: SpiQGANConfig, services: Sequence[str] = ()) -> str:
+    """The backend in words that leave no doubt whether a device was used.
+
+    ``services``: of a device, as of :func:`qbrain.experiments.report.page.device_in_words`.
+    """
     kinds = {
         "exact": "exact simulation, no circuit",
         "aer": "circuits on aer, ideal simulation",
         "statevector": "circuits on statevector, ideal simulation",
     }
     if config.on_device:
-        return f"circuits measured on {config.backend}"
+        return f"circuits {device_in_words(config.backend, services)}"
     return kinds.get(
         config.backend,
         f"circuits simulated with the noise of the device snapshot {config.backend}",

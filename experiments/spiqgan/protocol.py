@@ -286,7 +286,7 @@ class SpikeExperiment(Experiment[SpiQGANConfig, Measured]):
             sources += found.sources(count.total, count.quantum)
             extra |= found.summary
             fit = found.fit
-        return outcome_of(self.config, self.data, self.split, sources, extra, fit)
+        return outcome_of(self.config, self.data, self.split, sources, extra, fit, self.services)
 
     def costs(self) -> Mapping[str, Any]:
         """The fidelity of one circuit of the generator, by its name of version 0.1."""

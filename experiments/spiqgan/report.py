@@ -7,6 +7,9 @@ from typing import Any
 
 import xarray as xr
 
+from qbrain.backends.ibm_origin import strangers
+
+from ..report.page import device_in_words
 from ..spikes.recording import recording_rows
 from .figure import PANELS, panel_svg
 from .measures import ERRORS
@@ -27,12 +30,15 @@ _CIRCUITS = {
 }
 
 
-def page_values(result: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
+def page_values(
+    result: Mapping[str, Any], data: xr.Dataset, services: Sequence[str] = ()
+) -> dict[str, Any]:
     """What the template shows beside what every page has.
 
     Args:
         result: the JSON object, as of :func:`~qbrain.experiments.spiqgan.result.assemble`.
         data: the dataset beside it.
+        services: URLs of what a device's numbers came from.
     """
     shown = [name for name in ERRORS if result.get(f"floor_{name}") is not None]
     pictures = {name: panel_svg(data, name) for name in PANELS}
@@ -40,7 +46,7 @@ def page_values(result: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
         # of the panels that make up the run's picture, the one that answers the question
         "picture": pictures["errors"],
         "pictures": pictures,
-        "provenance": provenance(result["backend"]),
+        "provenance": provenance(result["backend"], services),
         "statistics": shown,
         "titles": TITLES,
         "sources": [_source_row(row, result, shown) for row in result["sources"]],
@@ -52,8 +58,8 @@ def page_values(result: Mapping[str, Any], data: xr.Dataset) -> dict[str, Any]:
     }
 
 
-def provenance(backend: str) -> str:
-    """What was simulated and what was not."""
+def provenance(backend: str, services: Sequence[str] = ()) -> str:
+    """What was simulated and what was not; ``services`` as of :func:`page_values`."""
     trained = "The generator was trained on a classical computer, by exact simulation. "
     small = "So small a circuit is simulated in no time: nothing here is beyond such a computer."
     if backend == "exact":
@@ -64,7 +70,9 @@ def provenance(backend: str) -> str:
             f"quantum device was used. {small}"
         )
     if backend.startswith("ibm_"):
-        return f"{trained}Its circuits were then measured on the device {backend}. {small}"
+        if services and not strangers(services):
+            return f"{trained}Its circuits were then measured on the device {backend}. {small}"
+        return f"{trained}Its circuits then ran {device_in_words(backend, services)}. {small}"
     return (
         f"{trained}Its circuits then ran in a simulation with the noise of the device snapshot "
         f"{backend}; no quantum device was used. {small}"

@@ -51,6 +51,7 @@ def outcome_of(
     sources: Sequence[Source],
     extra: Mapping[str, Any],
     fit: Fit | None = None,
+    services: Sequence[str] = (),
 ) -> Outcome:
     """The windows of all sources against those of the held-out trials.
 
@@ -61,12 +62,15 @@ def outcome_of(
         sources: the generator first.
         extra: more of the JSON object.
         fit: of the circuits' ⟨Z⟩ against the exact one, where circuits ran.
+        services: URLs of what a device's numbers came from.
 
     Raises:
         ConfigError: as of :func:`assemble`.
     """
     dataset, result = assemble(config, data, split, sources, extra)
-    title = f"Spike generator, {config.neuron_count} neurons, {config.bins} bins: {where(config)}"
+    words = where(config, services)
+    dataset.attrs["where"] = words
+    title = f"Spike generator, {config.neuron_count} neurons, {config.bins} bins: {words}"
     distance = Fit(OBSERVABLE, None) if fit is None else fit
     return Outcome(
         title=title,
@@ -76,7 +80,7 @@ def outcome_of(
         verdict=Verdict(*verdict(result)),
         picture=lambda: overview(dataset, title),
         template="spiqgan/report.html.jinja",
-        values=lambda: page_values(result, dataset),
+        values=lambda: page_values(result, dataset, services),
         budget=[("shots", distance.shot_error)],
     )
 

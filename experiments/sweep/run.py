@@ -30,11 +30,12 @@ from matplotlib.figure import Figure
 
 from ..engine.config import BaseConfig
 from ..engine.durable import read_whole, refuse_links, why
-from ..engine.folder import RunDirectory, versions
+from ..engine.folder import RunDirectory
 from ..engine.progress import progress
 from ..engine.seals import seal_toml, unseal_toml
 from ..engine.stopping import begun
 from ..engine.system import System
+from ..engine.versions import versions
 from ..errors import ConfigError, DeviceError, RunDirectoryError
 from ..report.figure import save_figure
 from ..systems import find_system

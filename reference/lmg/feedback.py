@@ -31,6 +31,7 @@ from .hamiltonian import (
     FloatArray,
     ModelError,
     initial_excitations,
+    orbit_frequencies,
     spectral_width,
 )
 from .orbit import Orbit
@@ -57,6 +58,7 @@ __all__ = [
     "fidelity",
     "initial_excitations",
     "linear_entropy",
+    "orbit_frequencies",
     "piecewise_states",
     "product_formula_states",
     "simulate",

@@ -223,6 +223,24 @@ def spectral_width(model: LMG, initial: str | int) -> float:
     return abs(model.g0) * (highest - lowest)
 
 
+def orbit_frequencies(model: LMG, initial: str | int) -> FloatArray:
+    """Every frequency that E(s) can have, rising from 0: |E_i − E_j| of H(r=1, h=0).
+
+    The eigenvalues are those of the initial state's parity sector; frequencies closer than 1e-9 of
+    the spectral width are one.
+
+    Raises:
+        ModelError: an initial state that is none.
+    """
+    parity = initial_excitations(model.neurons, initial) % 2
+    values = (
+        abs(model.g0) * tridiagonal_eigen(*coupling_band(model.neurons, model.gamma, parity))[0]
+    )
+    found = np.sort(np.abs(np.subtract.outer(values, values)).ravel())
+    apart = np.diff(found, prepend=-1.0) > 1e-9 * max(float(found[-1]), 1e-300)
+    return np.asarray(found[apart], dtype=np.float64)
+
+
 def extreme_eigenvalues(diagonal: FloatArray, off_diagonal: FloatArray) -> tuple[float, float]:
     """The smallest and the largest eigenvalue of a symmetric tridiagonal matrix."""
     if len(diagonal) == 1:

@@ -215,7 +215,7 @@ def test_a_few_thousand_rows_are_listed_as_plain_text(ledger, monkeypatch, capsy
         "backend",
         "step",
         "shots",
-        "usage",
+        "seconds_billed",
         "created",
         "directory",
     ]

@@ -12,43 +12,38 @@ from scipy.interpolate import CubicSpline
 import qbrain
 from qbrain.experiments.engine.budget import budget
 from qbrain.experiments.lmg.brain import Brain
-from qbrain.experiments.lmg.budget import relaxation_error
-from qbrain.experiments.lmg.config import LMGConfig
-from qbrain.experiments.lmg.relaxation import integrated_controls
 from qbrain.reference.lmg import Orbit
 
 SEEDS = range(10, 14)
 SECTOR = {"neurons": 4, "gamma": 0.8, "encoding": "dicke", "backend": "aer", "shots": 1000}
 QUBITS = {**SECTOR, "encoding": "qubit"}
-TROTTER, POINT, EARLIER = "Trotter error", "shots", "shots of earlier points, through the feedback"
-STEP, ROUNDS = "feedback step", "feedback step and rounds of relaxation"
-CURVE, BETWEEN = "shots, through the curve and the feedback", "interpolation between the points"
-LIVE, AFTERWARDS = {TROTTER, POINT, EARLIER, STEP}, {TROTTER, CURVE, BETWEEN}
-RELAXED = {TROTTER, POINT, EARLIER, ROUNDS}
+TROTTER, CURVE = "Trotter error", "shots, through the curve and the feedback"
+BETWEEN = "interpolation between the readings"
+NAMES = {TROTTER, CURVE, BETWEEN}
 ONE_JOB = {"evolution": "fast-forward", "dispatch": "afterwards"}
 
 FORMS = {
-    "replay, sparse": (LIVE, SECTOR, {"time": 8, "steps": 3, "tau_r": 3}),
-    "fast-forward, live": (LIVE, SECTOR, {"evolution": "fast-forward", "time": 8, "steps": 8}),
-    "one job, sparse": (AFTERWARDS, SECTOR, {**ONE_JOB, "time": 20, "steps": 3}),
-    "relax, sparse": (RELAXED, SECTOR, {"evolution": "relax", "time": 20, "steps": 4}),
+    "replay, sparse": (SECTOR, {"time": 8, "steps": 3, "tau_r": 3}),
+    "fast-forward, live": (SECTOR, {"evolution": "fast-forward", "time": 8, "steps": 8}),
+    "one job, sparse": (SECTOR, {**ONE_JOB, "time": 20, "steps": 3}),
+    "relax, sparse": (SECTOR, {"evolution": "relax", "time": 20, "steps": 4}),
 }
 SLOW_FORMS = {
-    "orbit": (AFTERWARDS, SECTOR, {"evolution": "orbit", "time": 20, "steps": 20}),
-    "one job": (AFTERWARDS, SECTOR, {**ONE_JOB, "time": 20, "steps": 20}),
-    "replay": (LIVE, SECTOR, {"time": 8, "steps": 8}),
-    "replay, qubits": (LIVE, QUBITS, {"time": 8, "steps": 8}),
-    "replay, field": (LIVE, QUBITS, {"field": 0.3, "time": 8, "steps": 8}),
-    "replay, long": (LIVE, SECTOR, {"time": 60, "steps": 60}),
-    "incremental": (LIVE, QUBITS, {"evolution": "incremental", "time": 8, "steps": 8}),
-    "one job, qubits": (AFTERWARDS, QUBITS, {**ONE_JOB, "time": 20, "steps": 5}),
-    "one job, long": (AFTERWARDS, SECTOR, {**ONE_JOB, "time": 60, "steps": 60}),
-    "orbit, sparse": (AFTERWARDS, SECTOR, {"evolution": "orbit", "time": 20, "steps": 3}),
-    "relax": (RELAXED, QUBITS, {"evolution": "relax", "time": 8, "steps": 8}),
+    "orbit": (SECTOR, {"evolution": "orbit", "time": 20, "steps": 20}),
+    "one job": (SECTOR, {**ONE_JOB, "time": 20, "steps": 20}),
+    "replay": (SECTOR, {"time": 8, "steps": 8}),
+    "replay, qubits": (QUBITS, {"time": 8, "steps": 8}),
+    "replay, field": (QUBITS, {"field": 0.3, "time": 8, "steps": 8}),
+    "replay, long": (SECTOR, {"time": 60, "steps": 60}),
+    "incremental": (QUBITS, {"evolution": "incremental", "time": 8, "steps": 8}),
+    "one job, qubits": (QUBITS, {**ONE_JOB, "time": 20, "steps": 5}),
+    "one job, long": (SECTOR, {**ONE_JOB, "time": 60, "steps": 60}),
+    "orbit, sparse": (SECTOR, {"evolution": "orbit", "time": 20, "steps": 3}),
+    "relax": (QUBITS, {"evolution": "relax", "time": 8, "steps": 8}),
     "relax, field": (
-        RELAXED, QUBITS, {"evolution": "relax", "field": 0.3, "time": 8, "steps": 6},
+        QUBITS, {"evolution": "relax", "field": 0.3, "time": 8, "steps": 6},
     ),
-    "relax, long": (RELAXED, SECTOR, {"evolution": "relax", "time": 60, "steps": 40}),
+    "relax, long": (SECTOR, {"evolution": "relax", "time": 60, "steps": 40}),
 }  # fmt: skip
 OTHERS = {
     "open-system": {"time": 3, "steps": 2, "shots": 1000},
@@ -92,7 +87,7 @@ def holds_together(results):
     seen=st.floats(0, 20),
 )
 def test_parts_add_in_quadrature_and_the_rest_is_told(parts, seen):
-    rows = budget([(str(k), x) for k, x in enumerate(parts)], seen, noisy=False)
+    rows = budget([(str(k), x) for k, x in enumerate(parts)], seen, noise="none")
     known = [x for x in parts if x is not None]
     if not known:
         assert rows == []
@@ -106,10 +101,20 @@ def test_parts_add_in_quadrature_and_the_rest_is_told(parts, seen):
 
 
 def test_a_run_without_circuits_has_no_budget():
-    assert budget([("shots", None)], 0.1, noisy=True) == []
-    assert budget([("shots", 0.1)], None, noisy=True) == []
-    assert "device" in budget([("shots", 0.1)], 0.2, noisy=True)[1][0]
-    assert "device" not in budget([("shots", 0.1)], 0.2, noisy=False)[1][0]
+    assert budget([("shots", None)], 0.1, noise="device") == []
+    assert budget([("shots", 0.1)], None, noise="device") == []
+
+
+def test_a_device_is_blamed_only_where_there_is_one():
+    words = {
+        noise: budget([("shots", 0.1)], 0.2, noise=noise)[1][0]
+        for noise in ("none", "simulated", "device")
+    }
+    assert words == {
+        "none": "left over (scatter of the shots)",
+        "simulated": "left over (simulated noise, and scatter of the shots)",
+        "device": "left over (errors of the device, and scatter of the shots)",
+    }
     exact = qbrain.run("lmg", neurons=4, time=4, steps=4, backend="exact")
     assert exact.result["budget"] == []
 
@@ -122,18 +127,17 @@ def test_a_run_without_circuits_has_no_budget():
     ],
 )
 def test_the_parts_of_every_form_make_what_is_seen(form):
-    names, model, settings = (FORMS | SLOW_FORMS)[form]
+    model, settings = (FORMS | SLOW_FORMS)[form]
     results = [qbrain.run("lmg", **model, **settings, seed=seed).result for seed in SEEDS]
     for result in results:
-        assert {name.partition(" (largest")[0] for name in parts_of(result)[0]} == names
+        assert {name.partition(" (largest")[0] for name in parts_of(result)[0]} == NAMES
     expected, seen = holds_together(results)
     # four runs of few points, whose own scatter is a fifth
     assert 0.72 < seen / expected < 1.4
-    if "sparse" in form and names & {BETWEEN, STEP} and "orbit" not in form:
+    if "sparse" in form and "orbit" not in form:
         # what a budget of shots alone would not explain
-        main = BETWEEN if BETWEEN in names else STEP
         parts = parts_of(results[0])[0]
-        assert parts[main] > parts[CURVE if BETWEEN in names else POINT]
+        assert parts[BETWEEN] > parts[CURVE]
 
 
 @pytest.mark.parametrize(
@@ -154,32 +158,21 @@ def test_interpolation_is_that_of_a_spline_through_the_exact_points():
     brain = Brain(run.config)
     orbit = Orbit(brain.model, brain.initial)
     phases = np.array([control.phase for control in brain.planned])
-    spline = CubicSpline(phases, orbit.excitation(phases))
+    # four phases are too few for the frequencies of five states' sector: a spline, flat at 0
+    assert brain.frequencies is None
+    spline = CubicSpline(phases, orbit.excitation(phases), bc_type=((1, 0.0), "not-a-knot"))
+    end = 1.02 * phases[-1]
 
     def slope(_, state):
         r, s = state
         # τ_r = 0.1 and no facilitation: U = release
-        energy = float(np.clip(spline(min(s, phases[-1])), 0, 1))
+        energy = float(np.clip(spline(min(s, end)), 0, 1))
         return (1 - r) / brain.synapse.tau_r - brain.synapse.release * r * energy, r
 
     found = solve_ivp(
         slope, (0, 20), (1.0, 0.0), t_eval=brain.times, rtol=1e-9, atol=1e-11, max_step=0.02
     )
-    energy = spline(np.minimum(found.y[1], phases[-1]))
+    energy = spline(np.minimum(found.y[1], end))
     by_hand = np.sqrt(np.mean((energy - brain.exact.excitation.values) ** 2))
     assert run.result["interpolation_error"] == pytest.approx(by_hand, rel=0.02)
-    assert by_hand > 0.02
-
-
-def test_rounds_of_relaxation_end_where_r_is_that_of_its_own_e():
-    config = LMGConfig(neurons=4, gamma=0.8, evolution="relax", time=20, steps=4, tau_r=3)
-    brain = Brain(config)
-    # the first round runs along the exact trajectory
-    assert relaxation_error(brain, 1) == pytest.approx(0, abs=1e-9)
-    reached = brain.exact.excitation.values + relaxation_error(brain, 12)
-    controls = integrated_controls(brain, reached.tolist())
-    orbit = Orbit(brain.model, brain.initial)
-    again = orbit.excitation(np.array([control.phase for control in controls]))
-    np.testing.assert_allclose(again, reached, atol=1e-6)
-    # two rounds are not there yet
-    assert np.abs(relaxation_error(brain, 2) - relaxation_error(brain, 12)).max() > 1e-3
+    assert by_hand > 0.01

@@ -75,7 +75,8 @@ def test_what_is_sent_is_in_the_folder_first(start_ibm):
     assert ticket.shots == 200
     facts = kept_facts(folder)
     assert list(facts.places[0]) == folder.record()["device"]["physical_qubits"]
-    circuits, headings, _ = folder.sent(0)
+    circuits, headings, _, sizes = folder.sent(0)
+    assert sizes == [len(circuits)]
     assert len(circuits) == len(headings) == 7  # two of them calibrate the readout
 
 

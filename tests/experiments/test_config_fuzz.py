@@ -161,8 +161,8 @@ def test_a_bound_says_what_it_is_and_why(system, values, words):
 _RUN = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, 4 * 2**30))
-from qbrain.experiments.cli import run_command
-sys.exit(run_command(sys.argv[1:]))
+from qbrain.__main__ import main
+main()
 """
 # seconds until a run is told to stop, and until it has then ended
 _LIMIT, _STOP = 60, 10

@@ -29,7 +29,7 @@ def test_a_job_a_step_from_the_command_line_to_the_report(start_ibm, tmp_path):
     assert result["two_qubit_gates"] == 2
     # readout errors alone are of the order of a percent
     assert result["rmse_gates"] < 0.1
-    assert "measured on ibm_fez" in (tmp_path / "run/report.html").read_text()
+    assert "on ibm_fez, simulated by 127.0.0.1" in (tmp_path / "run/report.html").read_text()
     for file in (tmp_path / "run").rglob("*"):
         assert file.is_dir() or server.token.encode() not in file.read_bytes()
 

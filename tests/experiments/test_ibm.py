@@ -115,7 +115,7 @@ def test_every_form_from_backends_to_report(start_ibm, form):
     assert all(row["usage"] > 0 for row in rows)
     assert len(rows) == server.submissions() == (jobs or result["rounds"])
     page = Path("run/report.html").read_text()
-    assert "measured on ibm_fez" in page
+    assert "on ibm_fez, simulated by 127.0.0.1" in page
     assert "calibration" in Path("run/run.toml").read_text()
     for path in [*(p for p in Path("run").rglob("*") if p.is_file()), Path("ledger.sqlite")]:
         assert server.token.encode() not in path.read_bytes(), path

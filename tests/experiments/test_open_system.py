@@ -221,7 +221,7 @@ def test_one_job_without_feedback_and_one_a_step_with_it(start_ibm, own_ledger, 
     assert server.submissions() == 1
     assert result["circuits"] == result["validated"] == 3 + 2
     assert data.sizes["time"] == 3
-    assert "measured on ibm_fez" in (tmp_path / "open/report.html").read_text()
+    assert "on ibm_fez, simulated by 127.0.0.1" in (tmp_path / "open/report.html").read_text()
     closed, _ = run(tmp_path / "closed", *settings, "--controller", "homeostasis")
     assert server.submissions() == 1 + 3
     assert closed["circuits"] == 3

@@ -27,7 +27,7 @@ def test_all_shots_of_a_run_are_one_job(start_ibm, tmp_path):
     # the loopback's noise is the device's calibration
     assert 2.5 < result["chsh"] < 2.9
     assert result["chsh"] - 2 > 10 * result["chsh_stderr"]
-    assert "measured on ibm_fez" in (tmp_path / "run/report.html").read_text()
+    assert "on ibm_fez, simulated by 127.0.0.1" in (tmp_path / "run/report.html").read_text()
     for file in (tmp_path / "run").rglob("*.*"):
         assert server.token.encode() not in file.read_bytes()
     # the shots are in the journal: what is lost after them costs no job

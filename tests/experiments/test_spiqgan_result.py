@@ -681,12 +681,20 @@ def test_pictures_on_the_page_are_whole_and_share_no_ids(folder):
         ("exact", "no circuit was sent anywhere"),
         ("aer", "aer, an ideal simulation with shots; no quantum device"),
         ("fake_fez", "noise of the device snapshot fake_fez; no quantum device"),
-        ("ibm_fez", "measured on the device ibm_fez"),
+        ("ibm_fez", "ran on ibm_fez, service not recorded"),
     ],
 )
 def test_provenance_leaves_no_doubt_whether_a_device_was_used(backend, words):
     assert words in provenance(backend)
     assert ("no quantum device was used" in provenance(backend)) == (backend in ("aer", "fake_fez"))
+
+
+def test_a_device_is_claimed_only_where_its_own_service_answered():
+    own, other = "https://quantum.cloud.ibm.com/api/v1", "http://127.0.0.1:8617/experimental"
+    assert "measured on the device ibm_fez" in provenance("ibm_fez", [own])
+    for services in ([other], [own, other]):
+        assert "ran on ibm_fez, simulated by 127.0.0.1" in provenance("ibm_fez", services)
+        assert "measured" not in provenance("ibm_fez", services)
 
 
 def test_a_generator_that_copies_is_told_so():

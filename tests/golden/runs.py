@@ -9,6 +9,8 @@ SPIKES = [
     "spiqgan", "--neurons", "2", "--bins", "2", "--layers", "1", "--training-steps", "4",
     "--trials", "40", "--samples", "400", "--seed", "3", "--controls", "independent",
 ]  # fmt: skip
+# version 0.1 knew no noise of waiting qubits
+FEZ = ["--backend", "fake_fez", "--noise", "gates"]
 ON_SPIKES = [*SPIKES, "--noise-points", "4", "--shots", "200"]
 
 RUNS: dict[str, list[str]] = {
@@ -16,21 +18,21 @@ RUNS: dict[str, list[str]] = {
     "lmg-statevector": [*SMALL, "--backend", "statevector"],
     "lmg-replay": [*SMALL, "--tau-f", "1", "--field", "0.3", "--backend", "aer"],
     "lmg-incremental": [*SMALL, "--evolution", "incremental", "--backend", "aer"],
-    "lmg-replay-noise": [*SMALL, "--backend", "fake_fez"],
+    "lmg-replay-noise": [*SMALL, *FEZ],
     "lmg-mitigated": [
-        *SMALL, "--backend", "fake_fez", "--mitigation", "parity+readout+echo+zne",
+        *SMALL, *FEZ, "--mitigation", "parity+readout+echo+zne",
         "--placements", "2",
     ],
-    "lmg-zero": [*SMALL, "--gamma", "1", "--backend", "fake_fez", "--mitigation", "zero"],
-    "lmg-fast-forward": [*SMALL, "--evolution", "fast-forward", "--backend", "fake_fez"],
+    "lmg-zero": [*SMALL, "--gamma", "1", *FEZ, "--mitigation", "zero"],
+    "lmg-fast-forward": [*SMALL, "--evolution", "fast-forward", *FEZ],
     "lmg-afterwards": [
-        *SMALL, "--evolution", "fast-forward", "--dispatch", "afterwards", "--backend", "fake_fez",
+        *SMALL, "--evolution", "fast-forward", "--dispatch", "afterwards", *FEZ,
     ],
-    "lmg-orbit": [*SMALL, "--evolution", "orbit", "--encoding", "dicke", "--backend", "fake_fez"],
+    "lmg-orbit": [*SMALL, "--evolution", "orbit", "--encoding", "dicke", *FEZ],
     "lmg-orbit-qubits": [*SMALL, "--evolution", "orbit", "--backend", "aer"],
-    "lmg-relax": [*SMALL, "--evolution", "relax", "--encoding", "dicke", "--backend", "fake_fez"],
+    "lmg-relax": [*SMALL, "--evolution", "relax", "--encoding", "dicke", *FEZ],
     "lmg-sector": [
-        *SMALL, "--encoding", "dicke", "--synthesis", "isometry", "--backend", "fake_fez",
+        *SMALL, "--encoding", "dicke", "--synthesis", "isometry", *FEZ,
         "--mitigation", "echo",
     ],
     "lmg-sector-formula": [
@@ -46,18 +48,18 @@ RUNS: dict[str, list[str]] = {
         "--backend", "aer",
     ],
     "hodgkin-huxley-channels": [*NEURON, "--reading", "channels", "--window", "2"],
-    "hodgkin-huxley-noise": [*NEURON, "--backend", "fake_fez", "--mitigation", "reference"],
+    "hodgkin-huxley-noise": [*NEURON, *FEZ, "--mitigation", "reference"],
     "open-system-exact": [*BATH, "--backend", "exact"],
     "open-system-aer": [
         *BATH, "--shots", "300", "--extrapolation", "richardson", "--substeps", "2",
     ],
     "open-system-homeostasis": [*BATH, "--shots", "300", "--controller", "homeostasis"],
     "open-system-noise": [
-        *BATH, "--shots", "300", "--backend", "fake_fez", "--mitigation", "readout",
+        *BATH, "--shots", "300", *FEZ, "--mitigation", "readout",
     ],
     "qlif-exact": [*PAIRS, "--backend", "exact"],
     "qlif-table": [*PAIRS, "--backend", "aer", "--shots", "300"],
-    "qlif-noise": [*PAIRS, "--backend", "fake_fez", "--shots", "300", "--mitigation", "readout"],
+    "qlif-noise": [*PAIRS, *FEZ, "--shots", "300", "--mitigation", "readout"],
     "qlif-live": [
         "qlif", "--pairs", "2", "--ticks", "8", "--seed", "3", "--circuits", "live",
         "--backend", "aer",
@@ -67,8 +69,8 @@ RUNS: dict[str, list[str]] = {
     ],
     "spiqgan-exact": SPIKES,
     "spiqgan-aer": [*ON_SPIKES, "--backend", "aer"],
-    "spiqgan-noise": [*ON_SPIKES, "--backend", "fake_fez"],
-    "spiqgan-words": [*ON_SPIKES, "--emission", "words", "--backend", "fake_fez"],
+    "spiqgan-noise": [*ON_SPIKES, *FEZ],
+    "spiqgan-words": [*ON_SPIKES, "--emission", "words", *FEZ],
     "spiqgan-recurrent": [
         *ON_SPIKES, "--weights-per", "recurrent", "--emission", "words", "--backend", "aer",
     ],

@@ -1,9 +1,10 @@
 """Answers that are not what they should be: content, not transport.
 
-Each entry of :data:`RESULTS`, :data:`JOBS`, :data:`SUBMISSIONS`, :data:`LISTS`, :data:`METRICS`,
-:data:`DEVICES` and :data:`SESSIONS` takes status and body of a right answer and gives those of
-a wrong one, for :meth:`LoopbackIBM.alter` and :meth:`LoopbackIBM.answers`. Bodies come as the
-server keeps them: text for results, objects for the rest.
+Each entry of :data:`RESULTS`, :data:`UNSEEN_RESULTS`, :data:`JOBS`, :data:`SUBMISSIONS`,
+:data:`LISTS`, :data:`METRICS`, :data:`DEVICES` and :data:`SESSIONS` takes status and body of a
+right answer and gives those of a wrong one, for :meth:`LoopbackIBM.alter` and
+:meth:`LoopbackIBM.answers`. Bodies come as the server keeps them: text for results, objects for
+the rest.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = [
     "RESULTS",
     "SESSIONS",
     "SUBMISSIONS",
+    "UNSEEN_RESULTS",
     "edited",
     "edited_result",
     "replaced",
@@ -190,6 +192,14 @@ RESULTS: dict[str, Change] = {
     "a word": replaced('"done"'),
     "no text": replaced(""),
     "bytes that are no text": replaced(Raw(b"\xff\xfe\x00\x80" * 40)),
+}
+# whole and well-formed: no reader can see from the answer alone that it is wrong
+UNSEEN_RESULTS: dict[str, Change] = {
+    "bits 0 and 1 exchanged": _each_register(
+        lambda a: a[..., [1, 0, *range(2, a.shape[-1])]] if a.shape[-1] > 1 else a
+    ),
+    "bits reversed": _each_register(lambda a: a[..., ::-1]),
+    "bits inverted": _each_register(np.logical_not),
 }
 # of these the numbers are there, whole and of the right job, for every reader
 HARMLESS_RESULTS = frozenset({"no time stamps", "new fields"})
@@ -354,7 +364,7 @@ SESSIONS: dict[str, Change] = {
 
 # by name, for the control endpoint
 CHANGES: dict[str, Change] = {
-    **{f"result: {name}": change for name, change in RESULTS.items()},
+    **{f"result: {name}": change for name, change in {**RESULTS, **UNSEEN_RESULTS}.items()},
     **{f"job: {name}": change for name, change in JOBS.items()},
     **{f"submission: {name}": change for name, change in SUBMISSIONS.items()},
     **{f"list: {name}": change for name, change in LISTS.items()},

@@ -32,7 +32,7 @@ from ibm_quantum_schemas.executor.version_2_0 import (
     QuantumProgramResultModel,
 )
 from qiskit import ClassicalRegister, QuantumCircuit
-from qiskit.circuit import Barrier, CircuitInstruction
+from qiskit.circuit import Barrier, CircuitInstruction, IfElseOp
 from qiskit.primitives.containers.bindings_array import BindingsArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit.transpiler import Target
@@ -48,6 +48,7 @@ from samplomatic.quantum_program import SamplexItem
 from qbrain.backends.aer import NoisyAerSampler
 from qbrain.backends.compile import duration, scheduled
 from qbrain.backends.device_noise import noise_models
+from qbrain.backends.feed_forward import BRANCH, branches
 from qbrain.backends.fractional import FRACTIONAL, copy_target
 from qbrain.backends.snapshot import cut_target
 
@@ -142,6 +143,16 @@ class Device:
             )
             return convert_to_target(configuration, properties)
 
+    @property
+    def _reset_seconds(self) -> float:
+        lengths = [
+            parameter["value"]
+            for gate in self.properties["gates"]
+            for parameter in gate["parameters"]
+            if gate["gate"] == "reset" and parameter["name"] == "gate_length"
+        ]
+        return 1e-9 * max(lengths, default=0.0)
+
     def _add_fractional_gates(self) -> None:
         """Offer ``rx`` and ``rzz`` on devices with ``cz``, as the real ones do.
 
@@ -200,6 +211,8 @@ class Device:
         delay = options.execution.rep_delay
         if delay is None:
             delay = self.configuration.get("default_rep_delay", 250.0) * 1e-6
+        # the client asks for a reset of all qubits before each shot
+        delay += self._reset_seconds if options.execution.init_qubits else 0.0
         data, parts, seconds = [], [], JOB_SECONDS
         for index, item in enumerate(program.items):
             results, length, points = self._run_item(item, program.shots, seed, index)
@@ -274,7 +287,9 @@ class Device:
     ) -> tuple[np.ndarray, float]:
         """Booleans (..., shots, clbits) of one part, and its length in seconds."""
         sampler = self._sampler(part.qubits)
-        circuit = scheduled(part.circuit, sampler.target) if self.idle_noise else part.circuit
+        circuit = part.circuit
+        if self.idle_noise and not branches(circuit):
+            circuit = scheduled(circuit, sampler.target)
         named = {tuple(circuit.parameters): values} if values.shape[-1] else {}
         # the shape is repeated also where there is nothing to bind
         pub = SamplerPub(circuit, BindingsArray(named, shape=values.shape[:-1]), shots)
@@ -295,7 +310,7 @@ class Device:
                 readout = self._readout[list(qubits)]
                 channels, mixtures = noise_models(target, readout)
             self._samplers[qubits] = NoisyAerSampler(
-                self.name, target, channels, mixtures, readout=readout
+                self.name, target, channels, mixtures, readout=readout, feed_forward=True
             )
         return self._samplers[qubits]
 
@@ -325,8 +340,8 @@ class Device:
                     f"The instruction {step.name} on qubits {place} is not supported by the "
                     "target system. Transpile your circuits for the target before submitting.",
                 )
-            if step.is_control_flow():
-                raise ProgramError(1517, f"{step.name}: this server runs no control flow")
+            if step.is_control_flow() and step.name != BRANCH:
+                raise ProgramError(1517, f"{step.name}: this server runs no loops and no switches")
 
 
 @dataclass(frozen=True)
@@ -385,8 +400,14 @@ def _components(circuit: QuantumCircuit, *, whole: bool) -> Iterator[_Component]
         wires = dict(zip(qubits, part.qubits, strict=True))
         bits = dict(zip(clbits, part.clbits, strict=True))
         for step, places, targets in group:
+            operation = step.operation
+            if step.name == BRANCH:
+                bit, value = operation.condition
+                condition = bits[circuit.find_bit(bit).index], value
+                operation = IfElseOp(condition, *operation.blocks)
             part._append(
                 step.replace(
+                    operation=operation,
                     qubits=[wires[place] for place in places],
                     clbits=[bits[target] for target in targets],
                 )

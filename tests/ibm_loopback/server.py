@@ -188,6 +188,8 @@ class LoopbackIBM(Orders):
             "QISKIT_IBM_URL": url + BASE,
             "QISKIT_IBM_INSTANCE": self.instance,
             "QISKIT_IBM_CHANNEL": "ibm_quantum_platform",
+            # this server takes as many jobs in a minute as there are
+            "QBRAIN_IBM_JOBS_A_MINUTE": "0",
             # a proxy would be asked for 127.0.0.1 as for any other address
             "NO_PROXY": HOST,
             "no_proxy": HOST,
@@ -309,6 +311,7 @@ class LoopbackIBM(Orders):
         outcome: Outcome | None = None
         code: int | None = None
         reason = trace = ""
+        overdue = False
         device = self.devices[job.backend]
         try:
             if doom is not None:
@@ -316,6 +319,9 @@ class LoopbackIBM(Orders):
             if self.validation == "job":
                 self._check(job, device)
             outcome = device.run(job.params, self.seed)
+            if job.cost is not None and outcome.seconds > job.cost:
+                outcome, overdue = None, True
+                raise ProgramError(1305, f"Job canceled: it ran longer than {job.cost} s.")
         except ProgramError as error:
             code, reason = error.code, str(error)
         except Exception as error:
@@ -334,7 +340,9 @@ class LoopbackIBM(Orders):
                 self._finish(job, "COMPLETED")
             else:
                 job.result = trace or reason
-                self._finish(job, "FAILED", reason, code)
+                # what ran until the limit is billed
+                job.quantum_seconds = float(job.cost or 0) if overdue else 0.0
+                self._finish(job, "CANCELLED" if overdue else "FAILED", reason, code)
 
     def _check(self, job: Job, device: Device) -> None:
         """Hold a job to the limits after it was taken.

@@ -74,7 +74,7 @@ class BellNeuronExperiment(Experiment[BellNeuronConfig, Measured]):
 
     def outcome(self, measured: Measured | None) -> Outcome:
         """θ and the rate of spikes against the exact loop."""
-        return outcome_of(self.config, measured)
+        return outcome_of(self.config, measured, self.where)
 
 
 def _numbers(reading: Reading) -> tuple[int, int, int]:

@@ -28,11 +28,11 @@ class Measured:
     intact: NDArray[np.int64]
 
 
-def outcome_of(config: BellNeuronConfig, measured: Measured | None) -> Outcome:
-    """Everything that a run says."""
+def outcome_of(config: BellNeuronConfig, measured: Measured | None, where: str) -> Outcome:
+    """Everything that a run says; ``where`` the circuits ran, in words."""
     data = _dataset(config, measured)
     fit = _fit(data)
-    title = f"A neuron compares two Bell states, φ₀ = {config.phase:g} rad: {config.backend}"
+    title = f"A neuron compares two Bell states, φ₀ = {config.phase:g} rad: {where}"
     verdict = Verdict("good", "Exact loop; no circuit was run.")
     result = {"steps": config.steps, "last_rate": float(data.rate[-1]), "shots": None}
     if measured is not None:

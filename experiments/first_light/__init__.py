@@ -1,0 +1,1 @@
+"""First light: a dozen small circuits of known answer, and what a device makes of them today."""
