@@ -29,6 +29,7 @@ from .dispatch import compiled, heading_of
 from .experiment import Bench, Experiment, Job, MixedState, Task
 from .guard import OverBudget
 from .needs import total_needs
+from .progress import tell
 from .readings import Reading, counts_of_bits
 
 __all__ = ["PlannedJob", "circuit_costs", "costs_of", "guard_qpu_seconds", "planned", "qpu_seconds"]
@@ -56,6 +57,7 @@ def planned(
     ``sizes``: how a device takes them; raises for what it does not take.
     """
     found: list[PlannedJob] = []
+    cut = False
     random = np.random.default_rng(experiment.config.seed)
     protocol = experiment.protocol()
     job: Job | None = next(protocol, None)
@@ -64,7 +66,14 @@ def planned(
         tasks = job.tasks()
         circuits = [compiled(task, bench) for task in tasks]
         rest = iter(circuits)
-        for size in [len(circuits)] if sizes is None else sizes(circuits, shots):
+        parts = [len(circuits)] if sizes is None else sizes(circuits, shots)
+        if len(parts) > 1 and not cut:
+            cut = True
+            tell(
+                f"{len(circuits)} circuits of {shots} shots ({len(circuits) * shots:,} executions) "
+                f"are more than a job of the service takes: they are sent in {len(parts)} jobs"
+            )
+        for size in parts:
             found.append(PlannedJob(list(islice(rest, size)), shots))
         readings = [
             _ideal(task, isa, shots, random) for task, isa in zip(tasks, circuits, strict=True)
