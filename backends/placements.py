@@ -30,6 +30,7 @@ from .snapshot import (
     line_costs,
     load,
     snapshot_of,
+    usable_part,
 )
 
 if TYPE_CHECKING:
@@ -117,8 +118,7 @@ def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Pla
     lines = disjoint_lines(costs, qubits, placements)
     if not lines:
         raise BackendError(
-            f"qubits: wanted a line of {qubits} on {name}, got none: {len(costs.node)} qubits and "
-            f"{len(costs.edge)} edges are calibrated"
+            f"qubits: wanted a line of {qubits} on {name}, got none: {usable_part(costs)}"
         )
     if len(lines) < placements:
         raise BackendError(

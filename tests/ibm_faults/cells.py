@@ -254,9 +254,12 @@ def answers(modes: tuple[str, ...] = ("job", "session")) -> Iterator[Cell]:
                     yield Cell(
                         f"{where}: {name}, {times}, {mode}",
                         altered(change, where),
-                        # a device without gates has no line, an account without devices not it
+                        # a device without gates, or that reads nothing, has no line; an account
+                        # without devices has no such device
                         DONE
                         if name in ("new fields", "no limits")
+                        else BAD_INPUT | DEVICE
+                        if "coin" in name
                         else EITHER
                         | (BAD_INPUT if "gates" in name or where == "backends" else DONE),
                         mode=mode,

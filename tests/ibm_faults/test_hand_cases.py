@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ibm_loopback.answers import DEVICES, METRICS
+from ibm_loopback.answers import DEVICES, METRICS, edited
 from ibm_loopback.faults import FOREVER
 from ibm_loopback.limits import Limits
 
@@ -92,6 +92,37 @@ def test_a_calibration_with_something_missing_is_no_traceback(runner: Runner, na
         assert ended.code == 0 or ended.last.startswith("qbrain: ")
         if name in ("new fields", "a qubit without"):
             assert ended.code in (0, 4)
+
+
+def coin(qubits: set[int] | None) -> Any:
+    """A calibration by which these qubits, or all, are read no better than by a coin."""
+
+    def edit(properties: dict[str, Any]) -> None:
+        for number, entries in enumerate(properties["qubits"]):
+            for entry in entries if qubits is None or number in qubits else ():
+                if entry["name"] in ("readout_error", "prob_meas0_prep1", "prob_meas1_prep0"):
+                    entry["value"] = 0.5
+
+    return edited(edit)
+
+
+def test_a_device_that_reads_nothing_is_refused_in_a_line(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter(coin(None), path="/properties$", count=FOREVER)
+        ended = runner.run(NOTHING, trial)
+        assert ended.code == 2
+        assert "a line of 2 on ibm_fez" in ended.last
+        assert "better than by a coin" in ended.last
+        assert trial.server.requests("POST", "/jobs$") == []
+
+
+@pytest.mark.slow
+def test_a_run_keeps_off_qubits_that_read_nothing(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter(coin({136}), path="/properties$", count=FOREVER)
+        assert runner.run(NOTHING, trial).code == 0
+        (place,) = json.loads((trial.run / "device.json").read_text())["places"]
+        assert 136 not in place
 
 
 @pytest.mark.slow
