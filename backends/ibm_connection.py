@@ -118,6 +118,7 @@ class Connection:
             self._mode, self.mode_name = self.service.open_mode(self.device, kinds[self._wanted])
         sampler = Sampler(mode=self._mode or self.device, options=copy.deepcopy(dict(options)))
         sampler.options.environment.job_tags = [tag]
+        self.service.believe_ids()
         return sampler
 
     def leave_closed_session(self) -> bool:

@@ -32,7 +32,7 @@ from .ibm_policy import (
     status_of,
     within,
 )
-from .ibm_service import JobState
+from .ibm_state import JobState
 from .ibm_ticket import Ticket, TicketStore
 from .ledger import JobRecord, Ledger
 

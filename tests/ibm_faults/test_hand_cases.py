@@ -198,6 +198,42 @@ def test_an_interrupted_run_leaves_no_session_open(runner: Runner, by: int) -> N
         assert trial.server.submissions() == 3
 
 
+@pytest.mark.parametrize(
+    "count", [1, pytest.param(FOREVER, marks=pytest.mark.slow)], ids=["once", "for ever"]
+)
+def test_a_job_counts_whatever_device_the_answer_names(runner: Runner, count: int) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: another device", path="/jobs$", method="POST", count=count)
+        assert runner.run(NOTHING, trial).code == 0
+        assert trial.server.submissions() == 1
+
+
+@pytest.mark.slow
+def test_a_job_without_a_device_counts_though_the_list_hides_it(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: no device", path="/jobs$", method="POST", count=FOREVER)
+        trial.server.alter(
+            "list: empty although there are jobs", path="/jobs$", method="GET", count=FOREVER
+        )
+        assert runner.run(NOTHING, trial).code == 0
+        assert trial.server.submissions() == 1
+
+
+@pytest.mark.slow
+def test_the_job_of_another_device_is_not_taken_for_ones_own(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: another device", path="/jobs$", method="POST")
+        trial.server.alter("job: another device", path=REQUESTS["poll"][1], count=FOREVER)
+        ended = runner.run(NOTHING, trial)
+        (job,) = trial.server.jobs
+        assert ended.code == 4
+        assert f"job {job} of step 0 is a job of ibm_elsewhere" in ended.last
+        assert "--resend 0" in ended.last
+        trial.server.clear()
+        assert runner.command(["resume", "run"], trial).code == 0
+        assert trial.server.submissions() == 1
+
+
 @pytest.mark.slow
 def test_retry_after_is_honoured(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
