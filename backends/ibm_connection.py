@@ -94,7 +94,8 @@ class Connection:
     @property
     def instance(self) -> str:
         """CRN of the instance, empty where the client does not say."""
-        return str(getattr(self._device, "_instance", "") or "")
+        found = getattr(self._device, "_instance", None) or getattr(self._mode, "_instance", None)
+        return str(found or "")
 
     @property
     def session(self) -> str | None:

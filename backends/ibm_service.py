@@ -305,6 +305,10 @@ class IBMService:
 
     # jobs
 
+    def reaches(self, instance: str) -> bool:
+        """Whether jobs of an instance (CRN) are among those that are looked for."""
+        return any(client._instance == instance for client in self._clients(self.client))
+
     def believe_ids(self) -> None:
         """Let the answer to a submission count by the id of the job alone.
 

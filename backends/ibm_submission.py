@@ -1,8 +1,9 @@
 """A job on its way to a device: found if it was sent before, else sent, and never twice.
 
-The ledger and the run's folder know of the job before it is sent. It is looked for by its id, else
-by its tag; the service's list of jobs may be behind, so that a job whose answer was lost is looked
-for until it would be listed.
+The ledger and the run's folder know of the job before it is sent: the folder also from which
+instance, for another one does not see it. It is looked for by its id, else by its tag; the
+service's list of jobs may be behind, so that a job whose answer was lost is looked for until it
+would be listed.
 """
 
 from __future__ import annotations
@@ -78,7 +79,8 @@ class Submission:
 
         Raises:
             NotDone: it was never sent, failed or was cancelled, and may not be sent.
-            DeviceFault: it is not at the service any more, or the service does not take it.
+            DeviceFault: it is not at the service any more, may have been sent from an instance
+                that the account does not have, or the service does not take it.
         """
         tag = self.record.tag
         before, known = self.store.read(), self.ledger.get(tag)
@@ -87,6 +89,9 @@ class Submission:
             tag, intended=time.time(), backend=self._name, shots=self.record.shots
         )
         former = tuple(dict.fromkeys((*ticket.former, *row.former)))
+        if ticket.job in former:
+            ticket = ticket.given_up()
+        self._check_instance(ticket)
         job = next((j for j in (ticket.job, row.job) if j is not None and j not in former), None)
         ticket = replace(ticket, former=former, job=job)
         if job is not None:
@@ -104,9 +109,16 @@ class Submission:
         if job is not None:
             ticket = ticket.given_up()
             self.ledger.renew(tag)
-        ticket = replace(ticket, intended=time.time(), backend=self._name, shots=self.record.shots)
-        self.store.write(ticket)
         return self._send(circuits, ticket)
+
+    def _check_instance(self, ticket: Ticket) -> None:
+        """Whether the account sees the instance that may have the job."""
+        if ticket.instance and not self.connection.service.reaches(ticket.instance):
+            raise DeadEnd(
+                f"{self._name}: job {ticket.job or 'without an id'} of step {self.record.step} "
+                f"was sent to instance {ticket.instance}, which is not one of the present account; "
+                "take the account that sent it"
+            )
 
     def _known(self, job: str) -> JobState:
         state = self.connection.service.job(job)
@@ -119,7 +131,7 @@ class Submission:
 
     def _found(self, ticket: Ticket, state: JobState) -> str:
         self.store.write(replace(ticket, job=state.id, session=state.session))
-        self.note(self.record.tag, "submitted", job=state.id)
+        self.note(self.record.tag, "submitted", job=state.id, instance=ticket.instance or None)
         return state.id
 
     def _search(self, former: Sequence[str], since: float) -> JobState | None:
@@ -154,6 +166,7 @@ class Submission:
             try:
                 make = partial(connection.sampler, self.record.tag, self.options)
                 sampler = within(max(deadline.left, 1.0), make)
+                ticket = self._about_to_be_sent(ticket)
                 posted = True
                 send = partial(_id_of_job, sampler, circuits, self.record.shots)
                 job = within(max(deadline.left, 1.0), send)
@@ -189,17 +202,32 @@ class Submission:
                 continue
             wait = max(retry_after(fault) or 0.0, pause)
             if action is not Action.RETRY or wait > deadline.left:
+                if ticket.instance and not doubtful:
+                    # nobody has it, and any account may send it
+                    self.store.write(replace(ticket, instance=""))
                 raise DeviceFault(
                     f"{self._name}: job of step {self.record.step} not taken: {one_line(fault)}"
                 ) from fault
             time.sleep(wait)
             pause = min(2 * pause, 10.0)
 
+    def _about_to_be_sent(self, ticket: Ticket) -> Ticket:
+        """From now on the job may be at the service, and may be only there."""
+        ticket = replace(
+            ticket,
+            intended=time.time(),
+            backend=self._name,
+            shots=self.record.shots,
+            instance=self.connection.instance,
+        )
+        self.store.write(ticket)
+        return ticket
+
     def _sent(self, ticket: Ticket, job: str, doubtful: bool) -> str:
         connection = self.connection
-        ticket = replace(ticket, job=job, session=connection.session, instance=connection.instance)
+        ticket = replace(ticket, job=job, session=connection.session)
         self.store.write(ticket)
-        self.note(self.record.tag, "submitted", job=job, instance=ticket.instance)
+        self.note(self.record.tag, "submitted", job=job, instance=ticket.instance or None)
         if doubtful:
             # an earlier attempt may have arrived after all, and be listed by now
             with suppress(DeviceFault):

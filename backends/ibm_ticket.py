@@ -17,10 +17,11 @@ class Ticket:
         tag: of the job at the service.
         job: the service's id, None as long as it is not known.
         former: ids of jobs of this tag that were given up.
-        intended: when it was first about to be sent, seconds since 1970.
+        intended: when it was last about to be sent, seconds since 1970.
         backend: name of the device.
         shots: of each circuit.
-        instance: CRN of the service's instance, empty where not known.
+        instance: CRN of the service's instance that it was about to be sent to, empty where not
+            known.
         session: of the job, None outside sessions.
     """
 
@@ -34,9 +35,10 @@ class Ticket:
     session: str | None = None
 
     def given_up(self) -> Ticket:
-        """The same without its job, whose id is kept among the former ones."""
+        """The same without its job, whose id is kept among the former ones, nor its instance."""
         former = self.former if self.job is None else (*self.former, self.job)
-        return replace(self, job=None, session=None, former=tuple(dict.fromkeys(former)))
+        former = tuple(dict.fromkeys(former))
+        return replace(self, job=None, session=None, instance="", former=former)
 
     def record(self) -> dict[str, Any]:
         """A JSON object; :meth:`from_record` reads it back."""

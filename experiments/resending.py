@@ -104,7 +104,7 @@ def resend(path: Path, number: int, say: Callable[[str], None]) -> None:
             ledger.renew(tag)
         ticket = ticket or Ticket(tag, backend=facts.name, shots=shots or 0)
         former = tuple(dict.fromkeys((*before, *jobs)))
-        store.write(replace(ticket, job=None, session=None, former=former))
+        store.write(replace(ticket.given_up(), former=former))
 
 
 def _listed(config: Mapping[str, Any], tag: str, *, sure: bool) -> list[str]:

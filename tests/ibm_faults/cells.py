@@ -607,6 +607,15 @@ def killed(forms: tuple[str, ...] = ("orbit", "replay")) -> Iterator[Cell]:
             **base,
         )
         yield Cell(
+            # before anything is about to be sent, any account may send it: exit 0, and one job
+            f"killed at once, another account, {form}",
+            form=form,
+            heal=_other_account,
+            resumed=EITHER | BAD_INPUT,
+            mended=_first_account,
+            **{**base, "kill": lambda trial: trial.begun},
+        )
+        yield Cell(
             f"killed, device retired, {form}",
             form=form,
             heal=_device("retired"),

@@ -15,10 +15,9 @@ from ibm_loopback.faults import FOREVER
 from ibm_loopback.limits import Limits
 
 from ibm_faults.cells import REQUESTS, fault
-from ibm_faults.harness import FORMS, NOTHING, Ended, Runner, Trial
+from ibm_faults.harness import FORMS, HELD, NOTHING, Ended, Runner, Trial, begun_and_killed
 
 ORBIT = FORMS["orbit"][0]
-HELD = replace(NOTHING, kill=lambda trial: trial.server.submissions() > 0)
 
 
 def said(ended: Ended) -> str:
@@ -257,14 +256,6 @@ def test_usage_that_is_not_told_is_asked_for_later(runner: Runner) -> None:
 
 
 # ---- commands of the ledger
-
-
-def begun_and_killed(runner: Runner, trial: Trial, form: str = "orbit") -> None:
-    trial.server.hold()
-    ended = runner.run(replace(HELD, form=form), trial)
-    assert ended.code == -signal.SIGKILL
-    trial.server.release()
-    trial.settle()
 
 
 @pytest.mark.slow
