@@ -93,6 +93,13 @@ def test_a_calibration_with_something_missing_is_no_traceback(runner: Runner, na
             assert ended.code in (0, 4)
 
 
+@pytest.mark.slow
+def test_a_token_refused_where_the_calibration_is_read_is_replaced(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.faults.append(fault("401", "properties"))
+        assert runner.run(NOTHING, trial).code == 0
+
+
 def coin(qubits: set[int] | None) -> Any:
     """A calibration by which these qubits, or all, are read no better than by a coin."""
 
