@@ -114,10 +114,11 @@ class Submission:
     def _check_instance(self, ticket: Ticket) -> None:
         """Whether the account sees the instance that may have the job."""
         if ticket.instance and not self.connection.service.reaches(ticket.instance):
+            step = f"of step {self.record.step}"
+            sent = f"job {ticket.job} {step} was" if ticket.job else f"the job {step} may have been"
             raise DeadEnd(
-                f"{self._name}: job {ticket.job or 'without an id'} of step {self.record.step} "
-                f"was sent to instance {ticket.instance}, which is not one of the present account; "
-                "take the account that sent it"
+                f"{self._name}: {sent} sent to instance {ticket.instance}, which is not one of the "
+                "present account; take the account that sent it"
             )
 
     def _known(self, job: str) -> JobState:

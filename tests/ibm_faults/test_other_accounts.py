@@ -104,7 +104,9 @@ def test_a_job_that_was_about_to_be_sent_is_left_to_its_account(runner: Runner) 
         assert runner.run(cell, trial).code == -signal.SIGKILL
         trial.server.clear()
         first = another_account(trial)
-        assert runner.command(["resume", "run"], trial).code == 4
+        ended = runner.command(["resume", "run"], trial)
+        assert ended.code == 4
+        assert f"the job of step 0 may have been sent to instance {first[1]}" in ended.last
         assert trial.server.submissions() == 0
         trial.server.change_account(*first)
         assert runner.command(["resume", "run"], trial).code == 0
