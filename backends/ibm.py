@@ -31,11 +31,11 @@ from qiskit.transpiler import Target
 from .errors import BackendError, DeviceFault
 from .feed_forward import angles_in_full, flattened
 from .ibm_answer import LABEL, Wanted, wanted_of
-from .ibm_connection import Connection
-from .ibm_device import DeviceFacts, read_device
+from .ibm_connection import Connection, open_device
+from .ibm_device import DeviceFacts
 from .ibm_job import LedgerJob
 from .ibm_options import MODES, check_options, sampler_options
-from .ibm_policy import Deadline, ask, one_line
+from .ibm_policy import one_line
 from .ibm_service import IBMService
 from .ibm_submission import Submission
 from .ibm_ticket import Allowance, LooseTicket, TicketStore
@@ -99,13 +99,8 @@ def open_ibm_sampler(
     # a ledger that cannot be written is told before anybody waits for the service
     ledger = Ledger() if ledger is None else ledger
     service = IBMService(account, instance, patience=patience)
-    device = service.device(name, fractional)
-    facts = ask(
-        name,
-        lambda: read_device(
-            device, qubits, placements=placements, places=places, fractional=fractional
-        ),
-        Deadline(min(30.0, service.patience)),
+    device, facts = open_device(
+        service, name, qubits, placements=placements, places=places, fractional=fractional
     )
     origin = {"service": service.url, "instance": str(getattr(device, "_instance", "") or "")}
     facts = _with_details(facts, mode, {name: text for name, text in origin.items() if text})

@@ -12,10 +12,33 @@ from .ibm_device import DeviceFacts, read_device
 from .ibm_policy import Action, Deadline, action_for, client_errors, status_of
 from .ibm_service import IBMService
 
-__all__ = ["CLOSING", "Connection"]
+__all__ = ["CLOSING", "Connection", "open_device"]
 
 # seconds for which the end of a session, or a question about it, is waited for
 CLOSING = 5.0
+# seconds for which a calibration is waited for
+_READING = 30.0
+
+
+def open_device(
+    service: IBMService, name: str, qubits: int, *, fractional: bool, **chains: Any
+) -> tuple[Any, DeviceFacts]:
+    """The client's backend, and what :func:`read_device` finds on it for the same ``chains``.
+
+    Raises:
+        BackendError: no such device, or as :func:`read_device`.
+        DeviceFault: the service does not answer, or a calibration that cannot be read.
+    """
+    opened = [(service.client, service.device(name, fractional))]
+
+    def read() -> DeviceFacts:
+        if opened[-1][0] is not service.client:
+            # a refused token was replaced, and a backend keeps that of its client
+            opened.append((service.client, service.device(name, fractional)))
+        return read_device(opened[-1][1], qubits, fractional=fractional, **chains)
+
+    facts = service.ask(name, read, Deadline(min(_READING, service.patience)))
+    return opened[-1][1], facts
 
 
 class Connection:
@@ -94,7 +117,8 @@ class Connection:
     @property
     def instance(self) -> str:
         """CRN of the instance, empty where the client does not say."""
-        return str(getattr(self._device, "_instance", "") or "")
+        found = getattr(self._device, "_instance", None) or getattr(self._mode, "_instance", None)
+        return str(found or "")
 
     @property
     def session(self) -> str | None:
@@ -118,6 +142,7 @@ class Connection:
             self._mode, self.mode_name = self.service.open_mode(self.device, kinds[self._wanted])
         sampler = Sampler(mode=self._mode or self.device, options=copy.deepcopy(dict(options)))
         sampler.options.environment.job_tags = [tag]
+        self.service.believe_ids()
         return sampler
 
     def leave_closed_session(self) -> bool:

@@ -183,7 +183,7 @@ def read_device(
     errors = assignment_errors(properties, target)
     if places is None:
         costs = line_costs(target, errors, qubits, fractional=fractional)
-        if fractional and qubits > 1 and not costs.edge:
+        if fractional and qubits > 1 and costs.node and not costs.edge:
             raise BackendError(
                 f"fractional: wanted a device with rzz, got {name}, where no edge has one "
                 "that is calibrated"

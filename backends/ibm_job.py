@@ -12,7 +12,8 @@ from qiskit.primitives import BasePrimitiveJob, PrimitiveResult, SamplerPubResul
 from .errors import DeadEnd, DeviceFault
 from .ibm_answer import BadAnswer, Wanted, read_answer
 from .ibm_policy import longest_wait_seconds
-from .ibm_service import FINAL, IBMService, JobState
+from .ibm_service import IBMService
+from .ibm_state import FINAL, JobState
 from .ibm_ticket import TicketStore
 from .ledger import JobRecord
 
@@ -23,7 +24,7 @@ _FIRST_LOOK, _LAST_LOOK, _RUNNING_LOOK = 0.25, 30.0, 5.0
 # a job that waits is told of again after so many seconds
 _REMINDER = 300.0
 _KNOWN = ("INITIALIZING", "QUEUED", "RUNNING", *FINAL)
-# how often an answer that cannot be read is asked for again at once
+# how often an answer that cannot be read, or names another device, is asked for in all
 _ANSWERS = 3
 
 
@@ -123,10 +124,19 @@ class LedgerJob(BasePrimitiveJob[PrimitiveResult[SamplerPubResult], str]):
     def _wait(self) -> JobState:
         sampler = self._sampler
         began = told_at = time.monotonic()
-        told, odd_since = "", None
+        told, odd_since, strangers = "", None, 0
         pause = _FIRST_LOOK
         while True:
             state = self.state()
+            strangers = strangers + 1 if state.device not in ("", sampler.name) else 0
+            if strangers == _ANSWERS:
+                raise DeadEnd(
+                    f"{self._where} of step {self._record.step} is a job of {state.device}, says "
+                    "the service"
+                )
+            if strangers:
+                time.sleep(0.5 * strangers)
+                continue
             if state.final:
                 if told and state.state == "DONE":
                     sampler.tell(f"{self._where} is done")

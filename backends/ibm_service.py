@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 from .errors import BackendError, DeviceFault
@@ -33,16 +34,14 @@ from .ibm_policy import (
     status_of,
     timeout_seconds,
 )
+from .ibm_state import JobState, short
 
-__all__ = ["FINAL", "DeviceRow", "IBMService", "JobState"]
+__all__ = ["DeviceRow", "IBMService"]
 
 T = TypeVar("T")
 # how long the account and the devices are waited for, seconds
 _OPENING = 30.0
-FINAL = ("DONE", "ERROR", "CANCELLED")
-_STATES = {"COMPLETED": "DONE", "FAILED": "ERROR"}
 _UNKNOWN_KEY = "API key could not be found"
-_OVERDUE = 1305  # a job that ran too long and was cancelled by the service
 
 
 @contextmanager
@@ -75,60 +74,6 @@ _opening_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
-class JobState:
-    """A job as the service describes it.
-
-    Attributes:
-        id: of the job.
-        state: ``QUEUED``, ``RUNNING``, ``DONE``, ``ERROR``, ``CANCELLED``, or a word of the
-            service's own that is none of these.
-        reason: why it failed, empty where it has not.
-        created: when it was taken, ISO 8601; empty where the service does not say.
-        session: of the job, None outside sessions.
-        position: in the queue, None where the service does not say.
-    """
-
-    id: str
-    state: str
-    reason: str = ""
-    created: str = ""
-    session: str | None = None
-    position: int | None = None
-
-    @property
-    def final(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in FINAL
-
-    @classmethod
-    def read(cls, answer: Any) -> JobState:
-        """Raises :class:`MalformedAnswer` for anything but a job's description."""
-        if not isinstance(answer, dict) or not isinstance(answer.get("id"), str):
-            raise MalformedAnswer(f"wanted a job's description, got {_short(answer)}")
-        state = answer.get("state")
-        word = state.get("status") if isinstance(state, dict) else answer.get("status")
-        if not isinstance(word, str) or not word:
-            raise MalformedAnswer(f"wanted the state of job {answer['id']}, got {_short(state)}")
-        reason, code = "", None
-        if isinstance(state, dict):
-            reason = str(state.get("reason") or "")
-            code = state.get("reason_code") or state.get("reasonCode")
-        word = _STATES.get(word.upper(), word.upper())
-        if word == "CANCELLED" and code == _OVERDUE:
-            word = "ERROR"
-        position = answer.get("position_in_queue", answer.get("position"))
-        session = answer.get("session_id")
-        return cls(
-            answer["id"],
-            word,
-            f"error code {code}; {reason}" if code else reason,
-            str(answer.get("created") or ""),
-            session if isinstance(session, str) else None,
-            position if isinstance(position, int) and position >= 0 else None,
-        )
-
-
-@dataclass(frozen=True)
 class DeviceRow:
     """A device of the account: ``qubits`` and ``pending`` jobs are None where not known.
 
@@ -141,8 +86,11 @@ class DeviceRow:
     state: str
 
 
-def _short(answer: Any) -> str:
-    return one_line(repr(answer))[:80]
+def _taken(send: Callable[..., Any], *, backend_name: str, **job: Any) -> Any:
+    answer = send(backend_name=backend_name, **job)
+    if isinstance(answer, dict) and isinstance(answer.get("id"), str):
+        return answer | {"backend": backend_name}
+    return answer
 
 
 class IBMService:
@@ -291,7 +239,7 @@ class IBMService:
         for client in self._clients(self.client):
             answer = client.list_backends()
             if not isinstance(answer, list):
-                raise MalformedAnswer(f"wanted a list of devices, got {_short(answer)}")
+                raise MalformedAnswer(f"wanted a list of devices, got {short(answer)}")
             for row in answer:
                 if isinstance(row, dict) and isinstance(row.get("name"), str):
                     found.setdefault(row["name"], row)
@@ -300,7 +248,7 @@ class IBMService:
     def _configuration(self, name: str) -> Any:
         answer = self.client._active_api_client.backend_configuration(name, refresh=True)
         if not isinstance(answer, dict) or "n_qubits" not in answer:
-            raise MalformedAnswer(f"{name}: wanted its configuration, got {_short(answer)}")
+            raise MalformedAnswer(f"{name}: wanted its configuration, got {short(answer)}")
         return answer
 
     def devices(self) -> list[DeviceRow]:
@@ -337,7 +285,7 @@ class IBMService:
             url = answer.get_url("status")
             found = answer.session.get(url, headers=answer._HEADER_JSON_ACCEPT).json()
             if not isinstance(found, dict):
-                raise MalformedAnswer(f"{name}: wanted its status, got {_short(found)}")
+                raise MalformedAnswer(f"{name}: wanted its status, got {short(found)}")
             word = str(found.get("status") or "")
             if not found.get("state", word == "active") and word in ("", "active"):
                 word = "not operational"
@@ -363,6 +311,20 @@ class IBMService:
             return None
 
     # jobs
+
+    def reaches(self, instance: str) -> bool:
+        """Whether jobs of an instance (CRN) are among those that are looked for."""
+        return any(client._instance == instance for client in self._clients(self.client))
+
+    def believe_ids(self) -> None:
+        """Let the answer to a submission count by the id of the job alone.
+
+        The client looks for the device that the answer names and, where it finds none or no name,
+        raises although the job is taken. Where a job runs is in the service's record of it.
+        """
+        for client in self._clients(self.client):
+            if "program_run" not in vars(client):
+                client.program_run = partial(_taken, client.program_run)
 
     def _on_each(self, call: Callable[[Any], T]) -> T:
         """The first instance's answer that knows what is asked for."""
@@ -408,7 +370,7 @@ class IBMService:
                 answer = client.jobs_get(limit=50, job_tags=[tag])
                 rows = answer.get("jobs") if isinstance(answer, dict) else None
                 if not isinstance(rows, list):
-                    raise MalformedAnswer(f"wanted a list of jobs, got {_short(answer)}")
+                    raise MalformedAnswer(f"wanted a list of jobs, got {short(answer)}")
                 # a stand-in or a later interface might not know the filter
                 tagged = [row for row in rows if tag in ((row or {}).get("tags") or [tag])]
                 found += [JobState.read(row) for row in tagged]

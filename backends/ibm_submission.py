@@ -1,8 +1,9 @@
 """A job on its way to a device: found if it was sent before, else sent, and never twice.
 
-The ledger and the run's folder know of the job before it is sent. It is looked for by its id, else
-by its tag; the service's list of jobs may be behind, so that a job whose answer was lost is looked
-for until it would be listed.
+The ledger and the run's folder know of the job before it is sent: the folder also from which
+instance, for another one does not see it. It is looked for by its id, else by its tag; the
+service's list of jobs may be behind, so that a job whose answer was lost is looked for until it
+would be listed.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from .ibm_policy import (
     status_of,
     within,
 )
-from .ibm_service import JobState
+from .ibm_state import JobState
 from .ibm_ticket import Allowance, Ticket, TicketStore
 from .ledger import JobRecord, Ledger
 
@@ -88,7 +89,8 @@ class Submission:
 
         Raises:
             NotDone: it was never sent, failed or was cancelled, and may not be sent.
-            DeviceFault: it is not at the service any more, or the service does not take it.
+            DeviceFault: it is not at the service any more, may have been sent from an instance
+                that the account does not have, or the service does not take it.
         """
         tag = self.record.tag
         before, known = self.store.read(), self.ledger.get(tag)
@@ -97,6 +99,9 @@ class Submission:
             tag, intended=time.time(), backend=self._name, shots=self.record.shots
         )
         former = tuple(dict.fromkeys((*ticket.former, *row.former)))
+        if ticket.job in former:
+            ticket = ticket.given_up()
+        self._check_instance(ticket)
         job = next((j for j in (ticket.job, row.job) if j is not None and j not in former), None)
         ticket = replace(ticket, former=former, job=job)
         if job is not None:
@@ -119,16 +124,18 @@ class Submission:
             self.store.write(ticket)
             self.ledger.renew(tag)
         allowed = self.allow()
-        ticket = replace(
-            ticket,
-            intended=time.time(),
-            backend=self._name,
-            shots=self.record.shots,
-            estimated=allowed.estimated,
-            most=allowed.most,
-        )
-        self.store.write(ticket)
+        ticket = replace(ticket, estimated=allowed.estimated, most=allowed.most)
         return self._send(circuits, ticket)
+
+    def _check_instance(self, ticket: Ticket) -> None:
+        """Whether the account sees the instance that may have the job."""
+        if ticket.instance and not self.connection.service.reaches(ticket.instance):
+            step = f"of step {self.record.step}"
+            sent = f"job {ticket.job} {step} was" if ticket.job else f"the job {step} may have been"
+            raise DeadEnd(
+                f"{self._name}: {sent} sent to instance {ticket.instance}, which is not one of the "
+                "present account; take the account that sent it"
+            )
 
     def _known(self, job: str) -> JobState:
         state = self.connection.service.job(job)
@@ -141,7 +148,7 @@ class Submission:
 
     def _found(self, ticket: Ticket, state: JobState) -> str:
         self.store.write(replace(ticket, job=state.id, session=state.session))
-        self.note(self.record.tag, "submitted", job=state.id)
+        self.note(self.record.tag, "submitted", job=state.id, instance=ticket.instance or None)
         return state.id
 
     def _search(self, former: Sequence[str], since: float) -> JobState | None:
@@ -181,6 +188,7 @@ class Submission:
                 sampler = within(max(deadline.left, 1.0), make)
                 # to keep the service's pace is not to wait for the service
                 deadline = Deadline(deadline.left + _pace.wait(self._tell))
+                ticket = self._about_to_be_sent(ticket)
                 posted = True
                 send = partial(_id_of_job, sampler, circuits, self.record.shots)
                 job = within(max(deadline.left, 1.0), send)
@@ -216,23 +224,34 @@ class Submission:
                 continue
             wait = max(retry_after(fault) or 0.0, pause)
             if action is not Action.RETRY or wait > deadline.left:
+                if ticket.instance and not doubtful:
+                    # nobody has it, and any account may send it
+                    self.store.write(replace(ticket, instance=""))
                 raise DeviceFault(
                     f"{self._name}: job of step {self.record.step} not taken: {one_line(fault)}"
                 ) from fault
             time.sleep(wait)
             pause = min(2 * pause, 10.0)
 
+    def _about_to_be_sent(self, ticket: Ticket) -> Ticket:
+        """From now on the job may be at the service, and may be only there."""
+        ticket = replace(
+            ticket,
+            intended=time.time(),
+            backend=self._name,
+            shots=self.record.shots,
+            instance=self.connection.instance,
+        )
+        self.store.write(ticket)
+        return ticket
+
     def _sent(self, ticket: Ticket, job: str, doubtful: bool) -> str:
         connection = self.connection
         ticket = replace(
-            ticket,
-            job=job,
-            session=connection.session,
-            instance=connection.instance,
-            service=connection.service.url,
+            ticket, job=job, session=connection.session, service=connection.service.url
         )
         self.store.write(ticket)
-        self.note(self.record.tag, "submitted", job=job, instance=ticket.instance)
+        self.note(self.record.tag, "submitted", job=job, instance=ticket.instance or None)
         if doubtful:
             # an earlier attempt may have arrived after all, and be listed by now
             with suppress(DeviceFault):

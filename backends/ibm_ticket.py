@@ -27,10 +27,11 @@ class Ticket:
         tag: of the job at the service.
         job: the service's id, None as long as it is not known.
         former: ids of jobs of this tag that were given up.
-        intended: when it was first about to be sent, seconds since 1970.
+        intended: when it was last about to be sent, seconds since 1970.
         backend: name of the device.
         shots: of each circuit.
-        instance: CRN of the service's instance, empty where not known.
+        instance: CRN of the service's instance that it was about to be sent to, empty where not
+            known.
         session: of the job, None outside sessions.
         estimated: seconds of quantum time that the job was estimated at, None where not known.
         most: seconds after which the service ends it, None without such a limit.
@@ -55,12 +56,13 @@ class Ticket:
     service: str = ""
 
     def given_up(self) -> Ticket:
-        """The same without its job, whose id is kept among the former ones."""
+        """The same without its job, whose id is kept among the former ones, nor its instance."""
         former = self.former if self.job is None else (*self.former, self.job)
         return replace(
             self,
             job=None,
             session=None,
+            instance="",
             former=tuple(dict.fromkeys(former)),
             billed=None,
             lost=self.lost + (self.billed or 0.0),

@@ -22,7 +22,7 @@ from qiskit.transpiler import Target
 
 from .line import Costs
 
-__all__ = ["line_costs", "relaxation_infidelity"]
+__all__ = ["line_costs", "relaxation_infidelity", "usable_part"]
 
 GATES_A_BLOCK = 3
 
@@ -61,10 +61,10 @@ def line_costs(
 ) -> Costs:
     """What each qubit and edge costs a line of ``length`` qubits (see the module's head).
 
-    Qubits and edges without complete calibration, or with an error of 1, are left out. An edge
-    costs what the better of its two-qubit gates costs, ``rzz`` aside. A ``fractional`` circuit
-    may use any of them: on a device with ``rzz``, an edge then has to have them all, and costs
-    what the worst costs.
+    Left out are qubits and edges without complete calibration or with an error of 1, and qubits
+    whose readout is no better than a coin: p(1|0) + p(0|1) >= 1. An edge costs what the better of
+    its two-qubit gates costs, ``rzz`` aside. A ``fractional`` circuit may use any of them: on a
+    device with ``rzz``, an edge then has to have them all, and costs what the worst costs.
     """
     single = next((name for name in ("sx", "u2", "u3") if name in target.operation_names), None)
     turns, blocks, idles = {}, {}, {}
@@ -86,7 +86,8 @@ def line_costs(
         turn = 0.0
         if single is not None:
             turn = _gate_cost(target, (qubit,), target[single].get((qubit,)))
-        reading = _cost(float(readout[qubit].mean()))
+        # the mean alone would take a detector that says 1 whatever it reads for half a good one
+        reading = _cost(float(readout[qubit].mean())) if readout[qubit].sum() < 1 else math.inf
         idle = _cost(relaxation_infidelity(target, (qubit,), round_time))
         if math.isfinite(turn + reading + idle):
             turns[qubit], nodes[qubit], idles[qubit] = turn, reading, idle * length / 2
@@ -109,3 +110,11 @@ def _gate_cost(target: Target, place: tuple[int, ...], properties: Any) -> float
 
 def _cost(infidelity: float) -> float:
     return -math.log1p(-infidelity) if 0 <= infidelity < 1 else math.inf
+
+
+def usable_part(costs: Costs) -> str:
+    """How much of a device may be used, for a message that it is too little."""
+    return (
+        f"{len(costs.node)} qubits and {len(costs.edge)} edges are calibrated, in order and read "
+        "better than by a coin"
+    )

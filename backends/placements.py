@@ -20,6 +20,7 @@ from qiskit import QuantumCircuit
 from .errors import BackendError
 from .ideal import check_qubits
 from .line import Costs, Place, best_line
+from .line_costs import usable_part
 from .sampling import Outcomes, Shots, TargetSampler, placement_of
 from .snapshot import (
     Cut,
@@ -117,8 +118,7 @@ def places_on(costs: Costs, name: str, qubits: int, placements: int) -> list[Pla
     lines = disjoint_lines(costs, qubits, placements)
     if not lines:
         raise BackendError(
-            f"qubits: wanted a line of {qubits} on {name}, got none: {len(costs.node)} qubits and "
-            f"{len(costs.edge)} edges are calibrated"
+            f"qubits: wanted a line of {qubits} on {name}, got none: {usable_part(costs)}"
         )
     if len(lines) < placements:
         raise BackendError(

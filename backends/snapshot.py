@@ -38,7 +38,7 @@ from .fractional import (
 )
 from .ideal import check_qubits
 from .line import Costs, Place, best_line, best_patch
-from .line_costs import line_costs
+from .line_costs import line_costs, usable_part
 from .sampling import Detail
 
 __all__ = [
@@ -238,7 +238,7 @@ def cut_device(
     if place is None:
         raise BackendError(
             f"qubits: wanted {qubits} connected qubits of {name} with working gates, "
-            f"got none: {len(costs.node)} qubits and {len(costs.edge)} edges are calibrated"
+            f"got none: {usable_part(costs)}"
         )
     layout = "line" if line else "patch"
     return cut_device_to(device, place, fractional=fractional, layout=layout, noise=noise)

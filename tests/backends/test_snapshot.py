@@ -3,6 +3,7 @@
 import itertools
 import math
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from qbrain.backends.line_costs import line_costs, relaxation_infidelity
 from qbrain.backends.registry import open_sampler
 from qbrain.backends.snapshot import (
     cut,
+    cut_device,
     cut_target,
     load,
     snapshot_names,
@@ -192,6 +194,38 @@ class TestChoice:
         ]
         assert lost
         assert not set(lost) & set(line_costs(kingston.target, kingston.readout, 6).node)
+
+    @pytest.mark.parametrize(
+        ("errors", "usable"),
+        [
+            ((0.0, 1.0), False),
+            ((1.0, 0.0), False),
+            ((0.5, 0.5), False),
+            ((0.75, 0.75), False),
+            ((0.5, 0.4375), True),
+            ((0.9375, 0.0), True),
+        ],
+    )
+    def test_qubits_read_no_better_than_by_a_coin_are_left_out(self, errors, usable):
+        """The outcome tells |0> from |1> where p(1|0) + p(0|1) < 1."""
+        device = load("fake_lima")
+        readout = device.readout.copy()
+        readout[1] = errors
+        costs = line_costs(device.target, readout, 3)
+        assert (1 in costs.node) == usable
+        assert any(1 in edge for edge in costs.edge) == usable
+
+    def test_dead_detectors_of_a_real_calibration_are_left_out(self):
+        device = load("fake_cusco")
+        dead = np.flatnonzero(device.readout.sum(axis=1) >= 1)
+        assert {0, 14, 37, 120} <= set(dead.tolist())
+        assert not set(dead.tolist()) & set(line_costs(device.target, device.readout, 4).node)
+
+    def test_a_device_that_reads_nothing_is_refused_in_a_line(self):
+        device = replace(load("fake_lima"), readout=np.full((5, 2), 0.5))
+        wanted = r"0 qubits and 0 edges are .* better than by a coin"
+        with pytest.raises(BackendError, match=wanted):
+            cut_device(device, 2)
 
     def test_dead_edges_are_not_in_the_target(self):
         """The same cut of a device of three in a row, of which one edge is out of order."""

@@ -254,9 +254,12 @@ def answers(modes: tuple[str, ...] = ("job", "session")) -> Iterator[Cell]:
                     yield Cell(
                         f"{where}: {name}, {times}, {mode}",
                         altered(change, where),
-                        # a device without gates has no line, an account without devices not it
+                        # a device without gates, or that reads nothing, has no line; an account
+                        # without devices has no such device
                         DONE
                         if name in ("new fields", "no limits")
+                        else BAD_INPUT | DEVICE
+                        if "coin" in name
                         else EITHER
                         | (BAD_INPUT if "gates" in name or where == "backends" else DONE),
                         mode=mode,
@@ -602,6 +605,15 @@ def killed(forms: tuple[str, ...] = ("orbit", "replay")) -> Iterator[Cell]:
             resumed=DEVICE | BAD_INPUT,
             mended=_first_account,
             **base,
+        )
+        yield Cell(
+            # before anything is about to be sent, any account may send it: exit 0, and one job
+            f"killed at once, another account, {form}",
+            form=form,
+            heal=_other_account,
+            resumed=EITHER | BAD_INPUT,
+            mended=_first_account,
+            **{**base, "kill": lambda trial: trial.begun},
         )
         yield Cell(
             f"killed, device retired, {form}",

@@ -20,7 +20,18 @@ from typing import Any
 
 from ibm_loopback.server import FINAL, LoopbackIBM
 
-__all__ = ["FORMS", "NOTHING", "Cell", "Client", "Ended", "Report", "Runner", "Trial"]
+__all__ = [
+    "FORMS",
+    "HELD",
+    "NOTHING",
+    "Cell",
+    "Client",
+    "Ended",
+    "Report",
+    "Runner",
+    "Trial",
+    "begun_and_killed",
+]
 
 ROOT = Path(__file__).resolve().parents[2]
 _SMALL = ["--neurons", "6", "--gamma", "0.8", "--encoding", "dicke", "--seed", "1"]
@@ -414,3 +425,15 @@ class Runner:
                 yield "not the service's words"
             if ended.code == 4 and trial.begun and "qbrain resume" not in ended.last:
                 yield "resume not named"
+
+
+HELD = replace(NOTHING, kill=lambda trial: trial.server.submissions() > 0)
+
+
+def begun_and_killed(runner: Runner, trial: Trial, form: str = "orbit") -> None:
+    """A run that was killed once its first job was taken, which then ran."""
+    trial.server.hold()
+    ended = runner.run(replace(HELD, form=form), trial)
+    assert ended.code == KILLED
+    trial.server.release()
+    trial.settle()

@@ -10,15 +10,14 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from ibm_loopback.answers import DEVICES, METRICS
+from ibm_loopback.answers import DEVICES, METRICS, edited
 from ibm_loopback.faults import FOREVER
 from ibm_loopback.limits import Limits
 
 from ibm_faults.cells import REQUESTS, fault
-from ibm_faults.harness import FORMS, NOTHING, Ended, Runner, Trial
+from ibm_faults.harness import FORMS, HELD, NOTHING, Ended, Runner, Trial, begun_and_killed
 
 ORBIT = FORMS["orbit"][0]
-HELD = replace(NOTHING, kill=lambda trial: trial.server.submissions() > 0)
 
 
 def said(ended: Ended) -> str:
@@ -95,6 +94,44 @@ def test_a_calibration_with_something_missing_is_no_traceback(runner: Runner, na
 
 
 @pytest.mark.slow
+def test_a_token_refused_where_the_calibration_is_read_is_replaced(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.faults.append(fault("401", "properties"))
+        assert runner.run(NOTHING, trial).code == 0
+
+
+def coin(qubits: set[int] | None) -> Any:
+    """A calibration by which these qubits, or all, are read no better than by a coin."""
+
+    def edit(properties: dict[str, Any]) -> None:
+        for number, entries in enumerate(properties["qubits"]):
+            for entry in entries if qubits is None or number in qubits else ():
+                if entry["name"] in ("readout_error", "prob_meas0_prep1", "prob_meas1_prep0"):
+                    entry["value"] = 0.5
+
+    return edited(edit)
+
+
+def test_a_device_that_reads_nothing_is_refused_in_a_line(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter(coin(None), path="/properties$", count=FOREVER)
+        ended = runner.run(NOTHING, trial)
+        assert ended.code == 2
+        assert "a line of 2 on ibm_fez" in ended.last
+        assert "better than by a coin" in ended.last
+        assert trial.server.requests("POST", "/jobs$") == []
+
+
+@pytest.mark.slow
+def test_a_run_keeps_off_qubits_that_read_nothing(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter(coin({136}), path="/properties$", count=FOREVER)
+        assert runner.run(NOTHING, trial).code == 0
+        (place,) = json.loads((trial.run / "device.json").read_text())["places"]
+        assert 136 not in place
+
+
+@pytest.mark.slow
 def test_one_broken_device_of_two_does_not_hide_the_other(runner: Runner) -> None:
     """The list of devices, and a run on the whole one, with the other's answers broken."""
     cell = replace(NOTHING, options={"devices": ["ibm_torino", "ibm_fez"]})
@@ -167,6 +204,42 @@ def test_an_interrupted_run_leaves_no_session_open(runner: Runner, by: int) -> N
         assert trial.server.submissions() == 3
 
 
+@pytest.mark.parametrize(
+    "count", [1, pytest.param(FOREVER, marks=pytest.mark.slow)], ids=["once", "for ever"]
+)
+def test_a_job_counts_whatever_device_the_answer_names(runner: Runner, count: int) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: another device", path="/jobs$", method="POST", count=count)
+        assert runner.run(NOTHING, trial).code == 0
+        assert trial.server.submissions() == 1
+
+
+@pytest.mark.slow
+def test_a_job_without_a_device_counts_though_the_list_hides_it(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: no device", path="/jobs$", method="POST", count=FOREVER)
+        trial.server.alter(
+            "list: empty although there are jobs", path="/jobs$", method="GET", count=FOREVER
+        )
+        assert runner.run(NOTHING, trial).code == 0
+        assert trial.server.submissions() == 1
+
+
+@pytest.mark.slow
+def test_the_job_of_another_device_is_not_taken_for_ones_own(runner: Runner) -> None:
+    with runner.trial(NOTHING) as trial:
+        trial.server.alter("submission: another device", path="/jobs$", method="POST")
+        trial.server.alter("job: another device", path=REQUESTS["poll"][1], count=FOREVER)
+        ended = runner.run(NOTHING, trial)
+        (job,) = trial.server.jobs
+        assert ended.code == 4
+        assert f"job {job} of step 0 is a job of ibm_elsewhere" in ended.last
+        assert "--resend 0" in ended.last
+        trial.server.clear()
+        assert runner.command(["resume", "run"], trial).code == 0
+        assert trial.server.submissions() == 1
+
+
 @pytest.mark.slow
 def test_retry_after_is_honoured(runner: Runner) -> None:
     with runner.trial(NOTHING) as trial:
@@ -190,14 +263,6 @@ def test_usage_that_is_not_told_is_asked_for_later(runner: Runner) -> None:
 
 
 # ---- commands of the ledger
-
-
-def begun_and_killed(runner: Runner, trial: Trial, form: str = "orbit") -> None:
-    trial.server.hold()
-    ended = runner.run(replace(HELD, form=form), trial)
-    assert ended.code == -signal.SIGKILL
-    trial.server.release()
-    trial.settle()
 
 
 @pytest.mark.slow
