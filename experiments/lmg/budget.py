@@ -12,7 +12,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from qbrain.classical_feedback.orbit import OrbitBand
 from qbrain.classical_feedback.synapse import SynapticState
 from qbrain.reference.lmg import Orbit, piecewise_states
 
@@ -21,12 +20,12 @@ from .brain import Brain
 from .points import Measured, Point
 from .relaxation import integrated_loop
 
-__all__ = ["SystematicError", "error_parts", "systematic_error"]
+__all__ = ["SystematicError", "error_parts", "systematic_errors"]
 
 Array = NDArray[np.float64]
 Parts = dict[str, float | None]
 # E, r, U and the phase, (time,) each
-SystematicError = tuple[Array, Array, Array, Array]
+SystematicError = tuple[Array, ...]
 
 
 def error_parts(measured: Measured | None, data: xr.Dataset) -> Parts:
@@ -43,34 +42,28 @@ def error_parts(measured: Measured | None, data: xr.Dataset) -> Parts:
     }
 
 
-def systematic_error(
-    brain: Brain, points: Sequence[Point], shift: Array | None = None
-) -> SystematicError:
-    """Error of the trajectory that is integrated on exact E, without shots.
+def systematic_errors(
+    brain: Brain, points: Sequence[Point], trotter: Array
+) -> tuple[SystematicError, SystematicError]:
+    """Errors of the trajectory that is integrated on exact E, without shots.
 
-    Without ``shift``: of the interpolation between the points, under the controls that the run had
-    there, against the true loop. With it, (points,): what so much more in each E does to it.
+    First of the interpolation between the points, under the controls that the run had there,
+    against the true loop; then what the product formula's error of E, ``trotter`` (points,), does
+    to it.
     """
     exact = _energies(brain, [point.control for point in points])
     stderr = np.array([point.estimate.stderr for point in points])
-
-    def integrated(values: Array) -> OrbitBand:
-        return integrated_loop(brain, points, values, stderr, replicas=0)
-
-    found = integrated(exact)
-    if shift is not None:
-        moved = integrated(exact + shift)
-        return tuple(  # type: ignore[return-value]
-            np.asarray(getattr(moved, name)[:, 0] - getattr(found, name)[:, 0])
-            for name in ("excitation", "r", "utilisation", "phase")
-        )
-    truth = brain.exact
-    return (
-        np.asarray(found.excitation[:, 0] - truth.excitation.values),
-        np.asarray(found.r[:, 0] - truth.r.values),
-        np.asarray(found.utilisation[:, 0] - truth.U.values),
-        np.asarray(found.phase[:, 0] - truth.phase.values),
+    found, moved = (
+        integrated_loop(brain, points, values, stderr, replicas=0)
+        for values in (exact, exact + trotter)
     )
+    truth = brain.exact
+    columns = (found.excitation, found.r, found.utilisation, found.phase)
+    shifted = (moved.excitation, moved.r, moved.utilisation, moved.phase)
+    wanted = (truth.excitation.values, truth.r.values, truth.U.values, truth.phase.values)
+    between = [column[:, 0] - true for column, true in zip(columns, wanted, strict=True)]
+    formula = [after[:, 0] - before[:, 0] for after, before in zip(shifted, columns, strict=True)]
+    return tuple(between), tuple(formula)
 
 
 def _energies(brain: Brain, controls: Sequence[SynapticState]) -> Array:

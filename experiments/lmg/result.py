@@ -17,7 +17,7 @@ from ..engine.measures import Z95, hellinger_fidelity, netcdf_attributes, rms
 from ..report.figure import inline_svg, population_figure
 from ..report.verdict import follow_verdict
 from .brain import Brain
-from .budget import error_parts, systematic_error
+from .budget import error_parts, systematic_errors
 from .circuits import ExactEnergy
 from .config import LMGConfig
 from .figure import trajectory_figure
@@ -141,8 +141,7 @@ def _series(brain: Brain, points: Sequence[Point]) -> Variables:
     trotter = np.array([_trotter_error(point) for point in points])
     band = integrated_loop(brain, points, values, stderr)
     raw = integrated_loop(brain, points, raw_values, raw_errors)
-    between = systematic_error(brain, points)
-    formula = systematic_error(brain, points, trotter)
+    between, formula = systematic_errors(brain, points, trotter)
     found: Variables = {}
     for name, column, gap, drift in zip(
         ("excitation", "r", "U", "phase"),

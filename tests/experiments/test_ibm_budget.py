@@ -1,20 +1,18 @@
 """What a run may spend is refused here and bounded at the service; what is too large is cut."""
 
 import contextlib
-import io
 import json
 import math
-from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends import ibm_submission
 from qbrain.backends.ibm_limits import Pace
 from qbrain.backends.ledger import Ledger
-from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.guard import spent_seconds
 from qbrain.experiments.engine.sent import kept_tickets
@@ -26,18 +24,8 @@ REPLAY = [*RUN, "--evolution", "replay"]
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.2")
+def own_place(own_ledger, monkeypatch):
     monkeypatch.setenv("QBRAIN_IBM_PATIENCE", "6")
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def told(*arguments):

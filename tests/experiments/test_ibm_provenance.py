@@ -1,18 +1,16 @@
 """A run's folder proves where its numbers come from, and no simulation passes for a device."""
 
-import io
 import json
 import re
 import tomllib
-from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 import xarray as xr
+from command_line import qbrain
 
 from qbrain.backends.ibm_service import IBMService
-from qbrain.experiments.cli import run_command
 from qbrain.experiments.engine.folder import RunDirectory
 from qbrain.experiments.engine.sent import FolderTicket, kept_facts
 from qbrain.experiments.report.page import backend_in_words
@@ -25,18 +23,8 @@ IBM = "https://us-east.quantum.cloud.ibm.com/api/v1"
 
 
 @pytest.fixture(autouse=True)
-def own_place(tmp_path, monkeypatch):
-    monkeypatch.setenv("QBRAIN_LEDGER", str(tmp_path / "ledger.sqlite"))
-    monkeypatch.setenv("QBRAIN_IBM_LIST_LAG", "0.2")
+def own_place(own_ledger, monkeypatch):
     monkeypatch.setenv("QBRAIN_IBM_PATIENCE", "6")
-    monkeypatch.chdir(tmp_path)
-
-
-def qbrain(*arguments):
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err):
-        code = run_command([str(x) for x in arguments])
-    return code, out.getvalue(), err.getvalue()
 
 
 def result_of(*arguments):
